@@ -1,0 +1,30 @@
+//! The nouns: estate, runbook, points, observations, problems.
+//! A new noun is one new file here and one line below.
+
+mod domain;
+mod estate;
+mod id;
+mod keydef;
+mod observation;
+mod observed;
+mod point;
+mod probe;
+mod problem;
+mod runbook;
+mod secret;
+mod text;
+mod units;
+
+pub use domain::{DomainKind, LossMode, Scenario, Selector};
+pub use estate::*;
+pub use id::*;
+pub use keydef::{FormatDef, KeyDef, KeyType, ProbeDef, StepDef, Vocabulary};
+pub use observation::{CopyKey, LinkKey, Observations, ProbeKey, ProbeReading, Watched};
+pub use observed::{Freshness, Observed, Seen};
+pub use point::*;
+pub use probe::{Expect, Probe, Unit};
+pub use problem::{CODES, Code, CodeRow, Problem};
+pub use runbook::*;
+pub use secret::SecretRef;
+pub use text::{clean, clean_line, cut, width};
+pub use units::{Clock, Dur, Size, Time, UnitError};

@@ -1,0 +1,172 @@
+//! Plans as users write them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::*;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunbookKind {
+    Failover,
+    Switchover,
+    Failback,
+    Restore,
+    Drill,
+    Cleanup,
+    Evacuation,
+}
+
+impl RunbookKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failover => "failover",
+            Self::Switchover => "switchover",
+            Self::Failback => "failback",
+            Self::Restore => "restore",
+            Self::Drill => "drill",
+            Self::Cleanup => "cleanup",
+            Self::Evacuation => "evacuation",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Runbook {
+    pub id: RunbookId,
+    /// May hold `{{ param }}`.
+    pub title: String,
+    pub kind: RunbookKind,
+    /// `workload` and `workloads` in one list.
+    #[serde(default)]
+    pub workloads: Vec<WorkloadId>,
+    #[serde(default, rename = "for")]
+    pub against: Vec<String>,
+    #[serde(default)]
+    pub params: BTreeMap<String, ParamDef>,
+    #[serde(default)]
+    pub relies_on: Vec<Selector>,
+    pub waves: Option<Waves>,
+    #[serde(default, rename = "step")]
+    pub steps: Vec<StepPlan>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Waves {
+    pub max_parallel: Option<u32>,
+    pub stop_after_failures: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParamDef {
+    #[serde(rename = "type")]
+    pub ty: ParamType,
+    pub default: Option<Value>,
+    #[serde(default)]
+    pub choices: Vec<String>,
+    pub text: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ParamType {
+    Region,
+    Workload,
+    RecoveryPoint,
+    Instant,
+    Choice,
+    String,
+    Integer,
+    Bool,
+    Secret,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    #[default]
+    Main,
+    Cleanup,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    #[default]
+    Pause,
+    Continue,
+    RollBack,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InRehearsal {
+    #[default]
+    Run,
+    Simulate,
+    Skip,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// All tries together, the first included.
+    pub attempts: u32,
+    pub backoff: Option<Dur>,
+}
+
+/// One `[[step]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepPlan {
+    pub id: StepId,
+    pub title: Option<String>,
+    /// Markdown.
+    pub text: Option<String>,
+    pub kind: String,
+    /// Absent: the step above; empty: at once.
+    pub needs: Option<Vec<StepId>>,
+    pub when: Option<String>,
+    #[serde(default)]
+    pub phase: Phase,
+    pub takes: Option<Dur>,
+    pub timeout: Option<Dur>,
+    pub retry: Option<Retry>,
+    #[serde(default)]
+    pub idempotent: bool,
+    pub verify: Option<Probe>,
+    pub absent: Option<Probe>,
+    pub settle: Option<Dur>,
+    pub undo: Option<Vec<String>>,
+    pub target: Option<String>,
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    #[serde(default)]
+    pub rehearsal: InRehearsal,
+    #[serde(default)]
+    pub destructive: bool,
+    #[serde(default)]
+    pub point_of_no_return: bool,
+    #[serde(default)]
+    pub relies_on: Vec<Selector>,
+    /// From a name to a JSON pointer into the step's answer. The names
+    /// `counted_loss_s` and `counted_loss_objects` are what a report sets
+    /// beside the loss predicted.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
+    pub for_each: Option<Value>,
+    pub max_parallel: Option<u32>,
+    pub approvals: Option<Value>,
+    /// `WORKLOAD/ASSET`.
+    pub fences: Option<String>,
+    pub promotes: Option<String>,
+    /// The kind's own keys.
+    #[serde(default)]
+    pub options: Options,
+}
+
+impl StepPlan {
+    pub fn label(&self) -> &str {
+        self.title.as_deref().unwrap_or(self.id.as_str())
+    }
+}

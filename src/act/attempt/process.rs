@@ -1,0 +1,188 @@
+//! `lifeboat __attempt DIR`: from taking over the lock to leaving the outcome.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write as _},
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
+    path::Path,
+};
+
+use lifeboat_core::{
+    model::{KeptSecret, clean_line},
+    record::{Action, Given},
+    run::{AttemptResult, Outcome},
+};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
+
+use super::{
+    Spec,
+    command::{self, Ended},
+    outcome, outcome_of,
+    output::{self, Capture, Kept},
+    request::Request,
+};
+use crate::{keep::durable, net::Secrets};
+
+/// The whole life of an attempt. The exit code says only whether an outcome
+/// was left: 0; 64 if it was not started as an attempt is; 1 otherwise.
+pub fn main(dir: &Path) -> i32 {
+    let lock = match take_over(dir) {
+        Ok(lock) => lock,
+        Err(e) => {
+            eprintln!("lifeboat __attempt is started by a run, not by hand: {e}");
+            return 64;
+        }
+    };
+    let done = attempt(dir);
+    // Held to the very end: the outcome is there before the lock is free.
+    drop(lock);
+    match done {
+        Ok(()) => 0,
+        Err(e) => {
+            eprintln!("{e}");
+            1
+        }
+    }
+}
+
+/// Moves the lock from standard input to a descriptor that the command will
+/// inherit, and leaves the terminal's session.
+fn take_over(dir: &Path) -> io::Result<OwnedFd> {
+    let stdin = rustix::stdio::stdin();
+    let here = fs::metadata(dir.join("lock"))?;
+    let handed = File::from(rustix::io::fcntl_dupfd_cloexec(stdin, 3)?).metadata()?;
+    if (handed.dev(), handed.ino()) != (here.dev(), here.ino()) {
+        return Err(io::Error::other("standard input is not its lock"));
+    }
+    flock(stdin, FlockOperation::NonBlockingLockExclusive)?;
+    // Not closed on exec, unlike everything else that is open here.
+    let lock = rustix::io::dup(stdin)?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    rustix::process::setsid()?;
+    Ok(lock)
+}
+
+fn attempt(dir: &Path) -> io::Result<()> {
+    let spec: Spec = serde_json::from_slice(&fs::read(dir.join("spec.json"))?)?;
+    let room = outcome::reserve(dir)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let began = chrono::Utc::now();
+    let acted = runtime.block_on(act(dir, &spec));
+    let mut outcome = acted.unwrap_or_else(|why| outcome_of(AttemptResult::NotStarted, &why, began, began));
+    (outcome.started_at, outcome.ended_at) = (began, chrono::Utc::now());
+    outcome::insist(dir, room, &outcome)
+}
+
+/// `Err`: it could not be started, and nothing happened.
+async fn act(dir: &Path, spec: &Spec) -> Result<Outcome, String> {
+    match &spec.action {
+        Action::Command { run, env, cwd } => {
+            let env = values(env, spec).await?;
+            by_command(dir, spec, run, cwd.as_deref(), &env).await
+        }
+        Action::Http { method, url, headers, body, expect, ca } => {
+            let headers = values(headers, spec).await?;
+            let (body, ca) = (body.as_deref(), ca.as_deref());
+            let request = Request::new(method, url, &headers, body, expect, ca, spec)?;
+            by_request(dir, spec, request).await
+        }
+    }
+}
+
+/// References become values only here, in the attempt's own process.
+async fn values(given: &BTreeMap<String, Given>, spec: &Spec) -> Result<BTreeMap<String, String>, String> {
+    let kept = spec.references.iter().map(|(id, from)| KeptSecret {
+        id: id.clone(),
+        from: Some(from.clone()),
+        kept_in: Vec::new(),
+        probe: None,
+    });
+    let secrets = Secrets::new(&spec.estate, kept);
+    let mut values = BTreeMap::new();
+    for (name, given) in given {
+        let text = match given {
+            Given::Text(text) => text.clone(),
+            Given::Secret(from) => {
+                let secret = secrets.resolve(from).await.map_err(|p| format!("{}: {}", p.subject, p.why))?;
+                secret.expose_str().ok_or_else(|| format!("the secret for {name} is no text"))?.to_owned()
+            }
+        };
+        values.insert(name.clone(), text);
+    }
+    Ok(values)
+}
+
+async fn by_command(
+    dir: &Path,
+    spec: &Spec,
+    run: &[String],
+    cwd: Option<&str>,
+    env: &BTreeMap<String, String>,
+) -> Result<Outcome, String> {
+    let text = |e: io::Error| e.to_string();
+    let apart = !spec.outputs.is_empty();
+    let mut captures = vec![Capture::create(dir.join("output")).map_err(text)?];
+    if apart {
+        captures.push(Capture::create(dir.join("stdout")).map_err(text)?);
+    }
+    let (err, out) = (&captures[0], &captures[captures.len() - 1]);
+    let command = command::prepare(run, cwd, env, spec, out, err).map_err(text)?;
+    begin(dir).map_err(text)?;
+    let child = tokio::process::Command::from(command).spawn();
+    let child = child.map_err(|e| format!("{}: {e}", run.first().map_or("", String::as_str)))?;
+    let ended = command::follow(child, spec, dir, &mut captures).await.unwrap_or_else(|e| Ended {
+        result: AttemptResult::Unknown,
+        code: None,
+        detail: format!("not followed to its end: {e}"),
+    });
+    let name = if apart { "stdout" } else { "output" };
+    let last = output::end_of(&dir.join(name), 64 << 10).unwrap_or_default();
+    let mut outcome = told(ended, &command::last_line(&last), spec);
+    keep(captures, &mut outcome);
+    Ok(outcome)
+}
+
+async fn by_request(dir: &Path, spec: &Spec, request: Request) -> Result<Outcome, String> {
+    let text = |e: io::Error| e.to_string();
+    let capture = Capture::create(dir.join("output")).map_err(text)?;
+    let mut shown = capture.writer().map_err(text)?;
+    begin(dir).map_err(text)?;
+    let (ended, body) = request.send(spec.timeout, dir).await;
+    // What cannot be kept is missing from the record, not from the outcome.
+    let _ = shown.write_all(&body);
+    let mut outcome = told(ended, &serde_json::from_slice(&body).unwrap_or(Value::Null), spec);
+    keep(vec![capture], &mut outcome);
+    Ok(outcome)
+}
+
+/// From here on something may have happened.
+fn begin(dir: &Path) -> io::Result<()> {
+    durable::replace(&dir.join("started"), chrono::Utc::now().to_rfc3339().as_bytes())
+}
+
+fn told(ended: Ended, answer: &Value, spec: &Spec) -> Outcome {
+    let (outputs, missing) = command::pick(answer, &spec.outputs);
+    let mut detail = ended.detail;
+    if !missing.is_empty() && ended.result == AttemptResult::Succeeded {
+        detail.push_str(&format!("; its answer does not hold {}", missing.join(", ")));
+    }
+    let now = chrono::Utc::now();
+    let outcome = outcome_of(ended.result, &detail, now, now);
+    Outcome { code: ended.code, outputs, ..outcome }
+}
+
+fn keep(captures: Vec<Capture>, outcome: &mut Outcome) {
+    let mut hash = blake3::Hasher::new();
+    for capture in captures {
+        match capture.close(&mut hash) {
+            Ok(Kept { kept, all }) => {
+                outcome.output_kept += kept;
+                outcome.output_bytes += all;
+            }
+            Err(e) => outcome.detail.push_str(&clean_line(&format!("; its output was not kept: {e}"))),
+        }
+    }
+    outcome.output_hash = hash.finalize().to_hex().to_string();
+}

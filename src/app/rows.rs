@@ -1,0 +1,163 @@
+//! The lines of each screen's list, by name and by place in their source.
+
+use lifeboat_core::{assess::WorkloadView, model::*};
+
+use super::{App, Screen};
+
+/// A line that can be selected.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its name, which stays the same while it moves.
+    pub id: String,
+    /// Its place in what the screen draws from.
+    pub at: usize,
+    /// What the filter looks at, in small letters or not.
+    pub text: String,
+}
+
+/// A line of the log: a problem, or something that was done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    pub at: Time,
+    pub problem: Option<Problem>,
+    pub text: String,
+    pub times: u32,
+    /// Whether it is so now, rather than was.
+    pub present: bool,
+}
+
+impl LogLine {
+    pub fn problem(at: Time, problem: Problem) -> Self {
+        let text = format!("{}: {}", problem.subject, problem.what);
+        Self { at, problem: Some(problem), text, times: 1, present: false }
+    }
+    pub fn done(at: Time, text: String) -> Self {
+        Self { at, problem: None, text, times: 1, present: false }
+    }
+    pub fn same(&self, other: &Self) -> bool {
+        self.text == other.text && self.problem == other.problem
+    }
+}
+
+/// What fails now, by when it began, then what was logged.
+pub fn log_lines(app: &App) -> Vec<LogLine> {
+    let mut lines = Vec::new();
+    if let Some(seen) = &app.seen {
+        let probes = seen.probes.values().map(|o| (o.problem(), o.failing_since(), o.failures()));
+        let copies = seen.copies.values().map(|o| (o.problem(), o.failing_since(), o.failures()));
+        for (problem, since, failures) in probes.chain(copies) {
+            if let (Some(problem), Some(since)) = (problem, since) {
+                let line = LogLine::problem(since, problem.clone());
+                lines.push(LogLine { times: failures, present: true, ..line });
+            }
+        }
+    }
+    lines.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.text.cmp(&b.text)));
+    lines.extend(app.log.iter().cloned());
+    lines
+}
+
+/// The view of a workload in what is shown.
+pub fn view<'a>(app: &'a App, id: &WorkloadId) -> Option<&'a WorkloadView> {
+    app.shown.as_ref()?.workloads.iter().find(|w| w.id == *id)
+}
+
+pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
+    let list = |texts: Vec<(String, String)>| {
+        let rows = texts.into_iter().enumerate();
+        rows.map(|(at, (id, text))| Row { id, at, text }).collect::<Vec<_>>()
+    };
+    match screen {
+        Screen::Overview => list(
+            app.glance
+                .rows
+                .iter()
+                .map(|r| {
+                    let home = r.home.as_ref().map_or("", RegionId::as_str);
+                    (
+                        r.id.to_string(),
+                        format!("{} {} {home} {} {}", r.id, r.label, r.state.as_str(), r.verdict.as_str()),
+                    )
+                })
+                .collect(),
+        ),
+        Screen::Workload(id) => list(view(app, id).map(sources).unwrap_or_default()),
+        Screen::Points(key) => match app.points.get(key) {
+            Some(Ok(report)) => {
+                list(report.points.iter().map(|p| (p.id.clone(), format!("{} {}", p.id, p.reason))).collect())
+            }
+            _ => Vec::new(),
+        },
+        Screen::Stores => {
+            let stores = app.estate.iter().flat_map(|e| &e.stores);
+            list(stores.map(|s| (s.id.to_string(), format!("{} {}", s.id, s.url))).collect())
+        }
+        Screen::Findings => {
+            let findings = app.shown.iter().flat_map(|a| &a.findings);
+            let text = |f: &lifeboat_core::assess::Finding| format!("{} {} {}", f.rule, f.subject, f.message);
+            list(findings.map(|f| (format!("{} {}", f.rule, f.subject), text(f))).collect())
+        }
+        Screen::Incident => {
+            list(next_runbooks(app).into_iter().map(|(w, r)| (r.to_string(), w.to_string())).collect())
+        }
+        Screen::Runbooks => {
+            let books = app.estate.iter().flat_map(|e| &e.runbooks);
+            list(books.map(|r| (r.id.to_string(), format!("{} {}", r.id, r.title))).collect())
+        }
+        Screen::Runs => list(
+            app.runs.iter().map(|r| (r.id.to_string(), format!("{} {}", r.id, r.state.as_str()))).collect(),
+        ),
+        Screen::Run(id) => {
+            let steps = app.views.get(id).into_iter().flat_map(|v| &v.run.steps);
+            list(steps.map(|s| (s.plan.id.to_string(), s.plan.label().to_owned())).collect())
+        }
+        Screen::Log => {
+            list(log_lines(app).into_iter().map(|l| (format!("{} {}", l.at, l.text), l.text)).collect())
+        }
+    }
+}
+
+/// Copies and replicas of a workload, in the order of its assets.
+fn sources(w: &WorkloadView) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    for asset in &w.assets {
+        for replica in &asset.replicas {
+            rows.push((
+                format!("{}/replica/{}", asset.id, replica.index),
+                format!("{} {}", asset.id, replica.region),
+            ));
+        }
+        for copy in &asset.copies {
+            rows.push((format!("{}/copy/{}", asset.id, copy.index), format!("{} {}", asset.id, copy.store)));
+        }
+    }
+    rows
+}
+
+/// The copy that a line of the workload's table stands for.
+pub fn copy_of(workload: &WorkloadId, row: &str) -> Option<CopyKey> {
+    let mut parts = row.split('/');
+    let (asset, kind, index) = (parts.next()?, parts.next()?, parts.next()?);
+    (kind == "copy").then_some(())?;
+    Some(CopyKey { workload: workload.clone(), asset: asset.into(), index: index.parse().ok()? })
+}
+
+/// The runbook of a kind that a workload names, else one that names it.
+pub fn runbook_of(estate: &Estate, w: &WorkloadId, kind: RunbookKind) -> Option<RunbookId> {
+    let named = estate.workload(w.as_str())?.runbooks.get(&kind).cloned();
+    let naming = || estate.runbooks.iter().find(|r| r.kind == kind && r.workloads.contains(w));
+    named.or_else(|| naming().map(|r| r.id.clone()))
+}
+
+/// What an incident calls for: the failover of every workload that serves from
+/// what is lost, by tier.
+pub fn next_runbooks(app: &App) -> Vec<(WorkloadId, RunbookId)> {
+    let (Some(estate), Some(real), Some(incident)) = (&app.estate, &app.real, &app.incident) else {
+        return Vec::new();
+    };
+    let lost = |r: &RegionId| incident.scenario.lost.contains_key(&Selector::region(r));
+    let mut hit: Vec<_> = real.workloads.iter().filter(|w| w.home.as_ref().is_some_and(lost)).collect();
+    hit.sort_by_key(|w| w.tier.unwrap_or(u8::MAX));
+    let pairs = hit.into_iter().map(|w| (w.id.clone(), runbook_of(estate, &w.id, RunbookKind::Failover)));
+    pairs.filter_map(|(w, r)| Some((w, r?))).collect()
+}

@@ -1,0 +1,33 @@
+//! pgBackRest repositories: backups from `backup.info`, judged by the WAL that
+//! is really there. `look` fetches, `info` parses, `judge` decides.
+
+mod info;
+mod judge;
+mod look;
+#[cfg(test)]
+mod tests;
+
+use lifeboat_core::model::{CopyDef, CopyReport, KeyDef, KeyType, PointState, Problem};
+
+use super::Cx;
+use crate::net::store::Repo;
+
+pub(super) const KEYS: &[KeyDef] =
+    &[KeyDef::new("stanza", KeyType::Text, "The stanza's name; may be left out where there is only one.")];
+
+/// The end of a window is when its last segment was stored, which is when the
+/// log up to there was safe: the last commit in it is a little older, by as
+/// long as the upload took.
+pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
+    let place = look::Place::find(copy, repo, cx).await?;
+    let seen = place.look(repo, cx).await?;
+    let report = judge::judge(&seen, cx);
+    let broken = report.points.iter().any(|p| p.state == PointState::BrokenChain);
+    // expiry takes entries out first, then folders and WAL: what was read before
+    // may be about backups that have meanwhile left on purpose
+    if broken && place.has_changed(&seen, repo, cx).await? {
+        let seen = place.look(repo, cx).await?;
+        return Ok(judge::judge(&seen, cx));
+    }
+    Ok(report)
+}

@@ -1,0 +1,216 @@
+//! Questions: `status`, `check`, `points`, `what-if`. Each polls once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lifeboat_core::assess::{Assessment, State, Verdict, assess};
+use lifeboat_core::model::*;
+use tokio_util::sync::CancellationToken;
+
+use super::opened::setting;
+use super::{Asked, CheckFormat, block_on, exit, print, print_json};
+use crate::engine::{Live, Setting, once};
+use crate::report;
+
+/// How long after a failure a probe is asked once more.
+const AGAIN: Duration = Duration::from_millis(300);
+
+/// Looks at everything once.
+pub fn look(setting: &Setting) -> Result<Observations, Problem> {
+    let live = Live::new(&setting.trusted, CancellationToken::new());
+    let (prober, clock) = (Arc::new(live.prober()), setting.clock.clone());
+    let seen = once(setting.estate(), prober, Arc::new(live), clock, AGAIN);
+    block_on(seen)
+}
+
+/// The scenario that stands, if an incident was declared.
+pub fn standing(setting: &Setting) -> Result<Scenario, Problem> {
+    let incident = setting.incident()?;
+    Ok(incident
+        .map_or_else(Scenario::default, |i| Scenario { impact_began: Some(i.impact_began), ..i.scenario }))
+}
+
+fn code(state: State) -> i32 {
+    match state {
+        State::Ok => 0,
+        State::Warning => 1,
+        State::Critical => 2,
+        State::Unknown => 3,
+    }
+}
+
+/// In the order 2, 3, 1, 0.
+fn worst(codes: impl IntoIterator<Item = i32>) -> i32 {
+    let rank = |code: &i32| [0, 1, 3, 2].iter().position(|c| c == code);
+    codes.into_iter().max_by_key(rank).unwrap_or(0)
+}
+
+fn assessed(setting: &Setting) -> Result<Assessment, Problem> {
+    let seen = look(setting)?;
+    Ok(assess(setting.estate(), &seen, setting.clock.now(), &standing(setting)?))
+}
+
+pub fn status(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    if let Some(id) = only {
+        known_workload(setting.estate(), id)?;
+    }
+    let assessment = assessed(&setting)?;
+    match asked.json {
+        true => print_json(&report::status(setting.estate(), &assessment, only)),
+        false => print(&report::status_text(setting.estate(), &assessment, only)),
+    }
+    let wanted = assessment.workloads.iter().filter(|w| only.is_none_or(|id| w.id == *id));
+    let regions = assessment.regions.iter().filter(|_| only.is_none()).map(|r| r.state);
+    Ok(worst(wanted.map(|w| w.state).chain(regions).map(code)))
+}
+
+pub fn check(asked: &Asked, format: CheckFormat) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let assessment = assessed(&setting)?;
+    if asked.json || format == CheckFormat::Json {
+        print_json(&report::status(setting.estate(), &assessment, None));
+    } else {
+        let bad = assessment.workloads.iter().filter(|w| w.state != State::Ok);
+        for w in bad {
+            for why in &w.reasons {
+                print(&format!("{} {}: {}\n", w.state.as_str(), w.id, clean_line(&why.to_string())));
+            }
+        }
+        for finding in &assessment.findings {
+            let (severity, subject) = (finding.severity.as_str(), &finding.subject);
+            print(&format!("{severity} {subject}: {}\n", clean_line(&finding.message)));
+        }
+        print(&format!("{}\n", assessment.worst.as_str()));
+    }
+    let findings = assessment.findings.iter().map(|f| code(f.severity));
+    let states =
+        assessment.workloads.iter().map(|w| w.state).chain(assessment.regions.iter().map(|r| r.state));
+    Ok(worst(states.map(code).chain(findings)))
+}
+
+fn known_workload<'a>(estate: &'a Estate, id: &str) -> Result<&'a Workload, Problem> {
+    estate.workload(id).ok_or_else(|| {
+        let all: Vec<_> = estate.workloads.iter().map(|w| w.id.as_str()).collect();
+        let next = format!("name one of: {}", all.join(", "));
+        Problem::new(Code::ESTATE_INVALID, clean_line(id)).because("there is no such workload").next(next)
+    })
+}
+
+pub fn points(asked: &Asked, subject: &str) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let (workload, asset) = match subject.split_once('/') {
+        Some((workload, asset)) => (workload, Some(asset)),
+        None => (subject, None),
+    };
+    let workload = known_workload(setting.estate(), workload)?;
+    if let Some(id) = asset.filter(|id| workload.asset(id).is_none()) {
+        let why = format!("{} has no asset {}", workload.id, clean_line(id));
+        return Err(Problem::new(Code::ESTATE_INVALID, subject).because(why).next("see the workload's file"));
+    }
+    let wanted = workload.assets.iter().filter(|a| asset.is_none_or(|id| a.id == *id));
+    let keys: Vec<_> = wanted
+        .flat_map(|a| {
+            (0..a.copies.len()).map(|index| CopyKey {
+                workload: workload.id.clone(),
+                asset: a.id.clone(),
+                index,
+            })
+        })
+        .collect();
+    let live = Live::new(&setting.trusted, CancellationToken::new());
+    let now = setting.clock.now();
+    let all = futures::future::join_all(keys.iter().map(|key| live.copy(key, now)));
+    let reports = block_on(all)?;
+    let read: Vec<_> = keys
+        .iter()
+        .zip(&reports)
+        .filter_map(|(key, report)| {
+            let def = setting.estate().copy(key)?;
+            Some(report::Read { key, def, at: now, report: report.as_ref() })
+        })
+        .collect();
+    match asked.json {
+        true => print_json(&report::points(&read)),
+        false => print(&report::points_text(&read)),
+    }
+    Ok(worst(read.iter().map(|r| code(r.state()))))
+}
+
+/// Selectors as typed; each must name something that the estate declares.
+pub fn scenario(estate: &Estate, lost: &[String]) -> Result<Scenario, Problem> {
+    let wrong = |why: String| Problem::new(Code::ESTATE_INVALID, lost.join(" ")).because(why);
+    let scenario: Scenario = lost
+        .join(" ")
+        .parse()
+        .map_err(|e: UnitError| wrong(e.0).next("write eu-west-1, or account:ID=compromised"))?;
+    for selector in scenario.lost.keys() {
+        let id = selector.id.as_str();
+        let there = match selector.kind {
+            DomainKind::Region => estate.region(id).is_some(),
+            DomainKind::Store => estate.store(id).is_some(),
+            DomainKind::Account => estate.accounts.iter().any(|a| a.id == *id),
+            DomainKind::Domain => estate.domains.iter().any(|d| d.id == *id),
+            DomainKind::Organisation => estate.accounts.iter().any(|a| a.organisation.as_deref() == Some(id)),
+            DomainKind::Provider => {
+                let regions = estate.regions.iter().any(|r| r.provider.as_deref() == Some(id));
+                regions || estate.accounts.iter().any(|a| a.provider.as_deref() == Some(id))
+            }
+            DomainKind::Asset => id
+                .split_once('/')
+                .is_some_and(|(w, a)| estate.workload(w).is_some_and(|w| w.asset(a).is_some())),
+        };
+        if !there {
+            let regions: Vec<_> = estate.regions.iter().map(|r| r.id.as_str()).collect();
+            let next = format!("name something declared; regions are: {}", regions.join(", "));
+            return Err(wrong(format!("the estate declares no {} {id}", selector.kind.as_str())).next(next));
+        }
+    }
+    Ok(scenario)
+}
+
+pub fn instant(text: &str) -> Result<Time, Problem> {
+    let parsed = chrono::DateTime::parse_from_rfc3339(text);
+    parsed.map(|t| t.to_utc()).map_err(|e| {
+        Problem::new(Code::RUN_PARAMETER, clean_line(text))
+            .because(e)
+            .next("write it as 2026-11-22T14:05:00Z")
+    })
+}
+
+pub fn what_if(asked: &Asked, lost: &[String], clean_before: Option<&str>) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let supposed = scenario(setting.estate(), lost)?;
+    let mut scenario = standing(&setting)?;
+    for (selector, mode) in supposed.lost {
+        let declared = scenario.lost.entry(selector).or_insert(mode);
+        *declared = mode.max(*declared);
+    }
+    scenario.clean_before = clean_before.map(instant).transpose()?;
+    let seen = look(&setting)?;
+    let assessment = assess(setting.estate(), &seen, setting.clock.now(), &scenario);
+    match asked.json {
+        true => print_json(&report::what_if(&assessment)),
+        false => print(&report::what_if_text(setting.estate(), &assessment)),
+    }
+    let code = |verdict: Verdict| match verdict {
+        Verdict::Unaffected | Verdict::Recoverable => 0,
+        Verdict::Exposed | Verdict::Breach => 1,
+        Verdict::Lost => exit::REFUSED,
+        Verdict::Unknown => 3,
+    };
+    Ok(worst(assessment.workloads.iter().filter_map(|w| w.verdict.as_ref()).map(|j| code(j.verdict))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_code_is_critical_then_unknown_then_warning() {
+        assert_eq!(worst([0, 1, 3, 2]), 2);
+        assert_eq!(worst([0, 3, 1]), 3);
+        assert_eq!(worst([1, 0]), 1);
+        assert_eq!(worst([]), 0);
+    }
+}

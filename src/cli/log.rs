@@ -1,0 +1,30 @@
+//! The file log: rotated by the day, the newest seven kept. The screen belongs
+//! to the dashboard, so nothing is ever logged to it.
+
+use std::path::Path;
+
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::EnvFilter;
+
+/// HTTP libraries log URLs, which may hold what is nobody's business.
+const QUIET: &str = "info,hyper=warn,hyper_util=warn,reqwest=warn,rustls=warn,s3s=warn,s3s_fs=warn,h2=warn";
+const KEPT: usize = 7;
+
+/// Begins to log into `STATE/log/`, for as long as the guard lives. Without a
+/// folder to write to there is no log, and everything else goes on.
+pub fn begin(state: &Path) -> Option<WorkerGuard> {
+    let appender = RollingFileAppender::builder()
+        .rotation(Rotation::DAILY)
+        .filename_prefix("lifeboat")
+        .filename_suffix("log")
+        .max_log_files(KEPT)
+        .build(state.join("log"))
+        .ok()?;
+    let (writer, guard) = tracing_appender::non_blocking(appender);
+    let filter = EnvFilter::try_from_env("LIFEBOAT_LOG").unwrap_or_else(|_| EnvFilter::new(QUIET));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    log.try_init().ok()?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), pid = std::process::id(), "started");
+    Some(guard)
+}

@@ -1,0 +1,19 @@
+//! The one HTTP client: bounds, error classes, counters, secrets; stores on top of it.
+//! A new way to be told "no" is one variant in `error`; a new kind of store one file in `store`.
+
+mod error;
+mod guard;
+mod http;
+mod meter;
+mod secret;
+pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+mod work;
+
+pub use error::{NetError, Side};
+pub use guard::{Refusal, check_address, resolve};
+pub use http::{Answer, Ask, Http};
+pub use meter::Meter;
+pub use secret::{Secret, Secrets};
+pub use work::Work;

@@ -1,0 +1,205 @@
+//! Secrets: resolved at use, never printed, wiped when done with.
+
+use std::{fmt, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+
+use lifeboat_core::model::{Code, KeptSecret, Problem, SecretRef};
+use tokio::io::AsyncReadExt;
+
+/// A secret is at most this long; a key file is a few kilobytes.
+const MAX: u64 = 64 * 1024;
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Bytes that do not appear in logs, on screens or in errors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+    /// For the call that needs it, and nothing else.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+    pub fn expose_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // keeps the compiler from leaving the wipe out
+        std::hint::black_box(&self.0);
+    }
+}
+
+type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// Where the references of one estate lead.
+#[derive(Clone)]
+pub struct Secrets {
+    /// Relative files and programs lie here.
+    pub estate_dir: PathBuf,
+    kept: Arc<[KeptSecret]>,
+    env: Arc<Env>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").field("estate_dir", &self.estate_dir).finish_non_exhaustive()
+    }
+}
+
+impl Secrets {
+    /// `kept` are the estate's `[[secret]]` and `[[key]]` tables.
+    pub fn new(estate_dir: impl Into<PathBuf>, kept: impl IntoIterator<Item = KeptSecret>) -> Self {
+        let kept = kept.into_iter().collect();
+        Self { estate_dir: estate_dir.into(), kept, env: Arc::new(|name| std::env::var(name).ok()) }
+    }
+    /// The same with another environment than this process's.
+    #[must_use]
+    pub fn with_env(mut self, env: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.env = Arc::new(env);
+        self
+    }
+    /// A variable; empty counts as absent.
+    pub fn env(&self, name: &str) -> Option<String> {
+        (self.env)(name).filter(|v| !v.is_empty())
+    }
+
+    /// Only for an estate that is trusted: reads files and runs programs.
+    pub async fn resolve(&self, from: &SecretRef) -> Result<Secret, Problem> {
+        let mut from = from;
+        // a [[secret]] may point at another; longer chains are a cycle
+        for _ in 0..8 {
+            match from {
+                SecretRef::Env(name) => return self.read_env(name),
+                SecretRef::File(path) => return self.read_file(path).await,
+                SecretRef::Command(argv) => return self.read_command(argv).await,
+                SecretRef::Secret(id) => {
+                    let kept = self.kept.iter().find(|k| k.id == id.as_str());
+                    from = kept
+                        .and_then(|k| k.from.as_ref())
+                        .ok_or_else(|| missing(format!("secret {id}"), "it does not say where it is"))?;
+                }
+            }
+        }
+        Err(missing("secret", "its references go round in a circle"))
+    }
+
+    fn read_env(&self, name: &str) -> Result<Secret, Problem> {
+        let value = self.env(name).ok_or_else(|| missing(format!("${name}"), "the variable is not set"))?;
+        Ok(Secret::new(value))
+    }
+
+    async fn read_file(&self, path: &str) -> Result<Secret, Problem> {
+        let bytes = async {
+            let mut bytes = Vec::new();
+            let file = tokio::fs::File::open(self.estate_dir.join(path)).await?;
+            file.take(MAX + 1).read_to_end(&mut bytes).await?;
+            Ok::<_, std::io::Error>(bytes)
+        };
+        let bytes = bytes.await.map_err(|e| missing(path, e))?;
+        one_value(bytes, path)
+    }
+
+    async fn read_command(&self, argv: &[String]) -> Result<Secret, Problem> {
+        let (program, rest) = argv.split_first().ok_or_else(|| missing("command", "it names no program"))?;
+        let path = match program.contains('/') {
+            true => self.estate_dir.join(program),
+            false => PathBuf::from(program),
+        };
+        let run = async {
+            let mut child = tokio::process::Command::new(path)
+                .args(rest)
+                .current_dir(&self.estate_dir)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                // what such tools print there may hold the secret
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()?;
+            let mut bytes = Vec::new();
+            if let Some(out) = child.stdout.take() {
+                out.take(MAX + 1).read_to_end(&mut bytes).await?;
+            }
+            Ok::<_, std::io::Error>((child.wait().await?, bytes))
+        };
+        let ran = tokio::time::timeout(COMMAND_TIMEOUT, run).await;
+        let (status, bytes) = match ran {
+            Err(_) => return Err(missing(program, "the command did not end in time")),
+            Ok(Err(e)) => return Err(missing(program, e)),
+            Ok(Ok(ran)) => ran,
+        };
+        match status.success() {
+            true => one_value(bytes, program),
+            false => Err(missing(program, format!("the command ended with {status}"))),
+        }
+    }
+}
+
+fn one_value(mut bytes: Vec<u8>, subject: &str) -> Result<Secret, Problem> {
+    if bytes.len() as u64 > MAX {
+        return Err(missing(subject, "it is larger than a secret may be"));
+    }
+    for end in [b'\n', b'\r'] {
+        if bytes.last() == Some(&end) {
+            bytes.pop();
+        }
+    }
+    match bytes.is_empty() {
+        true => Err(missing(subject, "it is empty")),
+        false => Ok(Secret::new(bytes)),
+    }
+}
+
+fn missing(subject: impl fmt::Display, why: impl fmt::Display) -> Problem {
+    Problem::new(Code::SECRET_MISSING, subject).because(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn references_lead_to_values_that_cannot_be_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("key"), "from the file\n").unwrap();
+        let kept = KeptSecret {
+            id: "fra".into(),
+            from: Some(SecretRef::File("key".into())),
+            kept_in: Vec::new(),
+            probe: None,
+        };
+        let secrets = Secrets::new(dir.path(), [kept])
+            .with_env(|name| (name == "TOKEN").then(|| "from the environment".to_owned()));
+        let table = [
+            (SecretRef::Env("TOKEN".into()), "from the environment"),
+            (SecretRef::File("key".into()), "from the file"),
+            (SecretRef::Secret("fra".into()), "from the file"),
+            (SecretRef::Command(vec!["printf".into(), "a b; c".into()]), "a b; c"),
+        ];
+        for (reference, value) in table {
+            let secret = secrets.resolve(&reference).await.unwrap();
+            assert_eq!(secret.expose_str(), Some(value));
+            assert_eq!(format!("{secret:?}"), "Secret(…)");
+        }
+        let absent = [
+            SecretRef::Env("NOT_SET".into()),
+            SecretRef::File("no such".into()),
+            SecretRef::Secret("nobody".into()),
+            SecretRef::Command(vec!["false".into()]),
+            SecretRef::Command(vec!["./not-there".into()]),
+            SecretRef::Command(Vec::new()),
+        ];
+        for reference in absent {
+            let problem = secrets.resolve(&reference).await.unwrap_err();
+            assert_eq!(problem.code, Code::SECRET_MISSING, "{reference:?}");
+        }
+    }
+}

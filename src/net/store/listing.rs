@@ -1,0 +1,192 @@
+//! A walk over keys, page by page.
+
+use chrono::DateTime;
+use lifeboat_core::model::{Problem, Time};
+
+use super::{Backend, Repo, Work, file, s3};
+use crate::net::NetError;
+
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// Stop at the next `/`: folders come as prefixes.
+    pub delimited: bool,
+    /// Only keys after this one, in byte order.
+    pub start_after: Option<Vec<u8>>,
+}
+
+impl ListOptions {
+    pub fn flat() -> Self {
+        Self::default()
+    }
+    pub fn delimited() -> Self {
+        Self { delimited: true, start_after: None }
+    }
+}
+
+/// Up to about a thousand keys. All bytes lie in one buffer.
+#[derive(Debug, Default)]
+pub struct Page {
+    bytes: Vec<u8>,
+    rows: Vec<Row>,
+    prefixes: Vec<(u32, u32)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    key: (u32, u32),
+    etag: (u32, u32),
+    size: u64,
+    /// Milliseconds since 1970; `i64::MIN` where the store does not say.
+    modified: i64,
+}
+
+/// One object as listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub key: &'a [u8],
+    /// Without its quotes; empty where there is none.
+    pub etag: &'a [u8],
+    pub size: u64,
+    modified: i64,
+}
+
+impl Entry<'_> {
+    pub fn modified(&self) -> Option<Time> {
+        DateTime::from_timestamp_millis(self.modified)
+    }
+    /// Milliseconds since 1970, for those that keep millions.
+    pub fn modified_ms(&self) -> Option<i64> {
+        (self.modified != i64::MIN).then_some(self.modified)
+    }
+}
+
+impl Page {
+    pub(super) fn push(&mut self, key: &[u8], etag: &[u8], size: u64, modified: Option<i64>) {
+        let row =
+            Row { key: self.keep(key), etag: self.keep(etag), size, modified: modified.unwrap_or(i64::MIN) };
+        self.rows.push(row);
+    }
+    pub(super) fn push_prefix(&mut self, prefix: &[u8]) {
+        let at = self.keep(prefix);
+        self.prefixes.push(at);
+    }
+    fn keep(&mut self, bytes: &[u8]) -> (u32, u32) {
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        // a page is bounded far below 4 GiB by what a response may hold
+        (from as u32, self.bytes.len() as u32)
+    }
+    /// Replaces keys and prefixes for which `change` has another; never a longer one.
+    pub(super) fn rewrite_keys(&mut self, change: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+        let keys = self.rows.iter_mut().map(|row| &mut row.key).chain(&mut self.prefixes);
+        for at in keys {
+            let (from, to) = (at.0 as usize, at.1 as usize);
+            if let Some(new) = change(&self.bytes[from..to]).filter(|new| new.len() <= to - from) {
+                self.bytes[from..from + new.len()].copy_from_slice(&new);
+                at.1 = at.0 + new.len() as u32;
+            }
+        }
+    }
+    /// Takes `root` off every key and drops what does not lie below it.
+    pub(super) fn strip_root(&mut self, root: &[u8]) {
+        let bytes = &self.bytes;
+        let strip = |at: &mut (u32, u32)| {
+            let below = bytes[at.0 as usize..at.1 as usize].strip_prefix(root).is_some_and(|k| !k.is_empty());
+            at.0 += if below { root.len() as u32 } else { 0 };
+            below
+        };
+        self.rows.retain_mut(|row| strip(&mut row.key));
+        self.prefixes.retain_mut(strip);
+    }
+    /// The greatest of keys and prefixes.
+    pub(super) fn last_key(&self) -> &[u8] {
+        let all = self.rows.iter().map(|row| row.key).chain(self.prefixes.iter().copied());
+        all.map(|at| self.slice(at)).max().unwrap_or_default()
+    }
+    fn slice(&self, (from, to): (u32, u32)) -> &[u8] {
+        &self.bytes[from as usize..to as usize]
+    }
+
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.rows.iter().map(|row| Entry {
+            key: self.slice(row.key),
+            etag: self.slice(row.etag),
+            size: row.size,
+            modified: row.modified,
+        })
+    }
+    /// Folders, each with its closing `/`.
+    pub fn prefixes(&self) -> impl Iterator<Item = &[u8]> {
+        self.prefixes.iter().map(|at| self.slice(*at))
+    }
+    pub fn len(&self) -> usize {
+        self.rows.len() + self.prefixes.len()
+    }
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Keys are relative to the root of the store.
+#[derive(Debug)]
+pub struct Listing<'r> {
+    repo: &'r Repo,
+    prefix: Vec<u8>,
+    options: ListOptions,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Begin,
+    S3(s3::Cursor),
+    Files(Box<file::Walk>),
+    Over,
+}
+
+impl<'r> Listing<'r> {
+    pub(super) fn new(repo: &'r Repo, prefix: Vec<u8>, options: ListOptions) -> Self {
+        Self { repo, prefix, options, state: State::Begin }
+    }
+
+    /// The next page; `None` at the end. After an error there is no more.
+    pub async fn page(&mut self, work: &Work) -> Result<Option<Page>, Problem> {
+        let state = std::mem::replace(&mut self.state, State::Over);
+        let (page, next) = match self.step(state, work).await {
+            Ok(Some(step)) => step,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                let prefix = (!self.prefix.is_empty()).then_some(&*self.prefix);
+                return Err(self.repo.problem(error, prefix));
+            }
+        };
+        work.count_keys(page.len(), self.repo.id())?;
+        self.state = next;
+        Ok(Some(page))
+    }
+
+    async fn step(&self, state: State, work: &Work) -> Result<Option<(Page, State)>, NetError> {
+        match (&self.repo.backend, state) {
+            (_, State::Over) => Ok(None),
+            (Backend::S3(s3), state) => {
+                let cursor = match state {
+                    State::S3(cursor) => cursor,
+                    _ => s3::Cursor::begin(&self.options),
+                };
+                let (page, next) = s3.list_page(&self.prefix, self.options.delimited, cursor, work).await?;
+                Ok(Some((page, next.map_or(State::Over, State::S3))))
+            }
+            (Backend::Files(files), state) => {
+                let walk = match state {
+                    State::Files(walk) => walk,
+                    _ => Box::new(file::Walk::begin(&self.prefix, &self.options)),
+                };
+                let (page, walk, met) = files.list_page(walk, work).await?;
+                for (key, error) in met {
+                    work.note(self.repo.problem(error, Some(&key)));
+                }
+                Ok(Some((page, walk.map_or(State::Over, State::Files))))
+            }
+        }
+    }
+}

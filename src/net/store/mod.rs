@@ -1,0 +1,156 @@
+//! Opening, listing and reading stores. A new kind of store is one file here,
+//! one variant of `Backend` and one arm of `open`.
+
+mod credentials;
+mod file;
+mod key;
+mod listing;
+mod s3;
+mod s3xml;
+#[cfg(test)]
+mod tests;
+
+use std::{ops::Range, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use lifeboat_core::model::{Code, Problem, Store, Time};
+
+use super::{Http, NetError, Secrets, Side, Work};
+pub use file::to_path as as_path;
+pub use key::show;
+pub use listing::{Entry, ListOptions, Listing, Page};
+
+/// One store, opened: credentials are resolved, nothing was asked yet.
+#[derive(Debug)]
+pub struct Repo {
+    id: String,
+    backend: Backend,
+}
+
+#[derive(Debug)]
+enum Backend {
+    S3(Box<s3::S3>),
+    Files(Arc<file::Files>),
+}
+
+/// What was read of one object.
+#[derive(Debug, Clone)]
+pub struct Object {
+    pub bytes: Bytes,
+    pub meta: Meta,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Meta {
+    /// Of the whole object.
+    pub size: Option<u64>,
+    pub modified: Option<Time>,
+    pub etag: Option<String>,
+}
+
+/// Opens a store of a trusted estate. Errors: LB-STORE-011 for a `url` that is
+/// no store, LB-SECRET-001 for credentials that are not there.
+pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<Repo, Problem> {
+    let id = store.id.to_string();
+    let bad = |why: &str| Problem::new(Code::STORE_URL, &id).because(format!("{}: {why}", store.url));
+    let (scheme, rest) = store.url.split_once("://").ok_or_else(|| bad("no scheme"))?;
+    let backend = match scheme {
+        "s3" => {
+            let place = s3::Place::of(store, rest).map_err(|why| bad(&why))?;
+            let credential = credentials::resolve(store, secrets).await?;
+            let ca = store.ca.as_ref().map(|ca| secrets.estate_dir.join(ca));
+            Backend::S3(Box::new(s3::S3::new(place, credential, ca, Arc::clone(http))))
+        }
+        "file" => {
+            let path = rest.strip_prefix("localhost/").map_or_else(|| rest.to_owned(), |p| format!("/{p}"));
+            let path = key::percent_decode(path.as_bytes());
+            Backend::Files(Arc::new(file::Files::new(secrets.estate_dir.join(file::to_path(&path)))))
+        }
+        "gs" | "az" | "http" | "https" | "oci" | "git+https" => {
+            return Err(bad("this kind of store is not built in yet"));
+        }
+        _ => return Err(bad("no such kind of store")),
+    };
+    Ok(Repo { id, backend })
+}
+
+impl Repo {
+    /// A folder, without an estate around it.
+    pub fn folder(id: impl Into<String>, root: impl Into<PathBuf>) -> Self {
+        Self { id: id.into(), backend: Backend::Files(Arc::new(file::Files::new(root.into()))) }
+    }
+    /// The id of the store, which heads every problem.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+    /// Whether a listing can begin in the middle for the price of one request.
+    pub fn is_seekable(&self) -> bool {
+        matches!(self.backend, Backend::S3(_))
+    }
+
+    /// Walks the keys that begin with `prefix`, in byte order.
+    pub fn list(&self, prefix: impl Into<Vec<u8>>, options: ListOptions) -> Listing<'_> {
+        Listing::new(self, prefix.into(), options)
+    }
+
+    /// Reads one object, or a range of it (cut at its end). Errors:
+    /// LB-STORE-006 where there is none, LB-STORE-010 where it is larger than
+    /// `max_bytes`.
+    pub async fn get(
+        &self,
+        key: &[u8],
+        range: Option<Range<u64>>,
+        max_bytes: u64,
+        work: &Work,
+    ) -> Result<Object, Problem> {
+        let told = |e| self.problem(e, Some(key));
+        match &self.backend {
+            Backend::S3(s3) => s3.get(key, range, max_bytes, work).await.map_err(told),
+            Backend::Files(files) => files.get(key, range, max_bytes, work).await.map_err(told),
+        }
+    }
+
+    /// As `get`, with `None` where there is no such object.
+    pub async fn get_if_there(
+        &self,
+        key: &[u8],
+        max_bytes: u64,
+        work: &Work,
+    ) -> Result<Option<Object>, Problem> {
+        match self.get(key, None, max_bytes, work).await {
+            Ok(object) => Ok(Some(object)),
+            Err(problem) if problem.code == Code::STORE_MISSING => Ok(None),
+            Err(problem) => Err(problem),
+        }
+    }
+
+    /// Size and time of one object; `None` where there is none.
+    pub async fn head(&self, key: &[u8], work: &Work) -> Result<Option<Meta>, Problem> {
+        let met = match &self.backend {
+            Backend::S3(s3) => s3.head(key, work).await,
+            Backend::Files(files) => files.head(key, work).await,
+        };
+        match met {
+            Ok(meta) => Ok(Some(meta)),
+            Err(NetError::Missing(_)) => Ok(None),
+            Err(error) => Err(self.problem(error, Some(key))),
+        }
+    }
+
+    fn problem(&self, error: NetError, key: Option<&[u8]>) -> Problem {
+        let place = match &self.backend {
+            Backend::S3(s3) => s3.place().to_owned(),
+            Backend::Files(files) => files.root().display().to_string(),
+        };
+        let problem = match key {
+            None => Problem::new(error.code(Side::Store), &self.id).because(format!("{place}: {error}")),
+            Some(key) => Problem::new(error.code(Side::Store), &self.id)
+                .because(format!("{place}, {}: {error}", show(key))),
+        };
+        match error {
+            // one object too many bytes long is another matter than too many objects
+            NetError::TooLarge(_) => problem.next("check that `path` and `format` are right"),
+            _ => problem,
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! S3 and what speaks like it: ListObjectsV2, GET and HEAD over our own client,
+//! signed by object_store. Its own listing is not used, since one odd key
+//! (`a//b`, a control character) fails a whole page there.
+
+use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use lifeboat_core::model::{Size, Store};
+use object_store::{
+    aws::{AwsAuthorizer, AwsCredential},
+    client::HttpRequestBody,
+};
+use url::Url;
+
+use super::{
+    ListOptions, Meta, Object, Page,
+    key::percent_encode,
+    s3xml::{PageEnd, parse_error, parse_list},
+    show,
+};
+use crate::net::{Answer, Ask, Http, NetError, Work};
+
+/// A page of a thousand keys of the greatest length, encoded, fits three times.
+const MAX_PAGE: usize = 16 << 20;
+
+/// Where a bucket is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Place {
+    /// Everything before the key, `/` included.
+    base: Url,
+    /// Below which the store's root lies; empty or ending in `/`.
+    root: Vec<u8>,
+    region: String,
+    shown: String,
+}
+
+impl Place {
+    /// `rest` is what follows `s3://`: a bucket and perhaps a path.
+    pub(super) fn of(store: &Store, rest: &str) -> Result<Self, String> {
+        let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if bucket.is_empty() || !bucket.chars().all(plain) {
+            return Err("it names no bucket".to_owned());
+        }
+        let region = store.signing_region.clone();
+        let region = region.or_else(|| store.region.as_ref().map(ToString::to_string));
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        if !region.chars().all(plain) {
+            return Err("its region holds characters that no region has".to_owned());
+        }
+        let base = match &store.endpoint {
+            Some(endpoint) => format!("{}/{bucket}/", endpoint.trim_end_matches('/')),
+            // a dot in a bucket's name does not match the certificate's wildcard
+            None if bucket.contains('.') => format!("https://s3.{region}.amazonaws.com/{bucket}/"),
+            None => format!("https://{bucket}.s3.{region}.amazonaws.com/"),
+        };
+        let base = Url::parse(&base).map_err(|e| format!("its endpoint is no address: {e}"))?;
+        if !matches!(base.scheme(), "http" | "https") || base.query().is_some() {
+            return Err("its endpoint is neither http:// nor https://".to_owned());
+        }
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err("its endpoint holds a password: use `credentials`".to_owned());
+        }
+        let path = path.trim_matches('/');
+        let root = if path.is_empty() { Vec::new() } else { format!("{path}/").into_bytes() };
+        let shown = match &store.endpoint {
+            Some(endpoint) => format!("s3://{rest} at {endpoint}"),
+            None => format!("s3://{rest}"),
+        };
+        Ok(Self { base, root, region, shown })
+    }
+
+    /// Errors: a key that no address can be made of (`a/../b` would be folded).
+    fn url(&self, key: &[u8], query: &[(&str, &[u8])]) -> Result<Url, NetError> {
+        let mut text = self.base.to_string();
+        if key.split(|b| *b == b'/').any(|part| part == b"." || part == b"..") {
+            return Err(NetError::Missing(format!("{:?} cannot be asked for over HTTP", show(key))));
+        }
+        percent_encode(key, true, &mut text);
+        for (n, (name, value)) in query.iter().enumerate() {
+            text.push(if n == 0 { '?' } else { '&' });
+            text.push_str(name);
+            text.push('=');
+            percent_encode(value, false, &mut text);
+        }
+        Url::parse(&text).map_err(|e| NetError::Garbled(e.to_string()))
+    }
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cursor {
+    token: Option<String>,
+    start_after: Option<Vec<u8>>,
+    /// Pages in a row that brought nothing and promised more.
+    empty: u32,
+}
+
+impl Cursor {
+    pub(super) fn begin(options: &ListOptions) -> Self {
+        Self { start_after: options.start_after.clone(), ..Self::default() }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct S3 {
+    place: Place,
+    credential: Option<AwsCredential>,
+    ca: Option<PathBuf>,
+    http: Arc<Http>,
+}
+
+impl S3 {
+    pub(super) fn new(
+        place: Place,
+        credential: Option<AwsCredential>,
+        ca: Option<PathBuf>,
+        http: Arc<Http>,
+    ) -> Self {
+        Self { place, credential, ca, http }
+    }
+    pub(super) fn place(&self) -> &str {
+        &self.place.shown
+    }
+
+    pub(super) async fn list_page(
+        &self,
+        prefix: &[u8],
+        delimited: bool,
+        cursor: Cursor,
+        work: &Work,
+    ) -> Result<(Page, Option<Cursor>), NetError> {
+        let rooted = |key: &[u8]| [&self.place.root, key].concat();
+        let full = rooted(prefix);
+        let mut query: Vec<(&str, &[u8])> = vec![("encoding-type", b"url"), ("list-type", b"2")];
+        if delimited {
+            query.push(("delimiter", b"/"));
+        }
+        if !full.is_empty() {
+            query.push(("prefix", &full));
+        }
+        let start = cursor.start_after.as_deref().map(rooted);
+        match (&cursor.token, &start) {
+            (Some(token), _) => query.push(("continuation-token", token.as_bytes())),
+            (None, Some(start)) => query.push(("start-after", start)),
+            (None, None) => {}
+        }
+        let url = self.place.url(b"", &query)?;
+        let answer = self.ask(Method::GET, &url, &HeaderMap::new(), MAX_PAGE, work).await?;
+        let body = answer.whole_body(MAX_PAGE as u64)?;
+        let (page, end) = parse_list(&body, &self.place.root)?;
+        let next = self.next(&page, end, &cursor)?;
+        Ok((page, next))
+    }
+
+    /// Guards against a server that promises more for ever.
+    fn next(&self, page: &Page, end: PageEnd, before: &Cursor) -> Result<Option<Cursor>, NetError> {
+        if !end.truncated {
+            return Ok(None);
+        }
+        let empty = if page.is_empty() { before.empty + 1 } else { 0 };
+        let stuck = || NetError::Garbled("its listing promises more and does not go on".to_owned());
+        if empty > 100 || (end.token.is_some() && end.token == before.token) {
+            return Err(stuck());
+        }
+        let next = match end.token {
+            Some(token) => Cursor { token: Some(token), start_after: None, empty },
+            None => {
+                let after = end.last_key.strip_prefix(&*self.place.root).map(<[u8]>::to_vec);
+                let after =
+                    after.filter(|k| !k.is_empty() && before.start_after.as_ref().is_none_or(|b| k > b));
+                Cursor { token: None, start_after: Some(after.ok_or_else(stuck)?), empty }
+            }
+        };
+        Ok(Some(next))
+    }
+
+    pub(super) async fn get(
+        &self,
+        key: &[u8],
+        range: Option<Range<u64>>,
+        max: u64,
+        work: &Work,
+    ) -> Result<Object, NetError> {
+        let mut headers = HeaderMap::new();
+        if let Some(range) = range.as_ref().filter(|r| !r.is_empty()) {
+            let text = format!("bytes={}-{}", range.start, range.end - 1);
+            let value = HeaderValue::try_from(text).map_err(|e| NetError::Garbled(e.to_string()))?;
+            headers.insert(header::RANGE, value);
+        }
+        let url = self.place.url(&[&self.place.root, key].concat(), &[])?;
+        // a server may answer a range with everything: then its beginning is read away
+        let room = range.as_ref().map_or(max, |r| r.end.min(max.max(r.end - r.start)));
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let answer = self.ask(Method::GET, &url, &headers, room, work).await?;
+        let mut meta = meta_of(&answer);
+        if range.is_none() && meta.size.is_some_and(|size| size > max) {
+            return Err(NetError::TooLarge(Size(max)));
+        }
+        let bytes = match (&range, answer.status) {
+            (None, _) => answer.whole_body(max)?,
+            (Some(_), StatusCode::PARTIAL_CONTENT) => {
+                let total = answer.header("content-range").and_then(|t| t.rsplit_once('/'));
+                meta.size = total.and_then(|(_, n)| n.parse().ok());
+                answer.body
+            }
+            (Some(range), _) => {
+                let end = (answer.body.len() as u64).min(range.end);
+                answer.body.slice(range.start.min(end) as usize..end as usize)
+            }
+        };
+        Ok(Object { bytes, meta })
+    }
+
+    pub(super) async fn head(&self, key: &[u8], work: &Work) -> Result<Meta, NetError> {
+        let url = self.place.url(&[&self.place.root, key].concat(), &[])?;
+        Ok(meta_of(&self.ask(Method::HEAD, &url, &HeaderMap::new(), 0, work).await?))
+    }
+
+    /// One call, tried twice where that can help, all within the work's deadline.
+    async fn ask(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        max_body: usize,
+        work: &Work,
+    ) -> Result<Answer, NetError> {
+        let twice = async {
+            match self.try_once(method.clone(), url, headers, max_body, work).await {
+                Err(error) if error.is_retryable() => {
+                    // together with others that failed at the same moment: spread
+                    let pause = Duration::from_millis(fastrand::u64(50..200));
+                    tokio::time::sleep(pause).await;
+                    self.try_once(method, url, headers, max_body, work).await
+                }
+                done => done,
+            }
+        };
+        work.bound(twice).await
+    }
+
+    async fn try_once(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        max_body: usize,
+        work: &Work,
+    ) -> Result<Answer, NetError> {
+        let mut headers = headers.clone();
+        if let Some(credential) = &self.credential {
+            headers.extend(sign(&method, url, &headers, credential, &self.place.region)?);
+        }
+        let answer = self
+            .http
+            .call(Ask {
+                method,
+                headers,
+                ca: self.ca.as_deref(),
+                // errors are told in the body, whatever was asked for
+                ..Ask::get(url, work.deadline, max_body.max(16 << 10), &work.meter)
+            })
+            .await?;
+        match answer.status.is_success() {
+            true => Ok(answer),
+            false => Err(told(&answer)),
+        }
+    }
+}
+
+/// The headers that sign a request without a body (AWS Signature Version 4).
+fn sign(
+    method: &Method,
+    url: &Url,
+    headers: &HeaderMap,
+    credential: &AwsCredential,
+    region: &str,
+) -> Result<HeaderMap, NetError> {
+    let bad = |e: &dyn std::fmt::Display| NetError::Garbled(format!("the request cannot be signed: {e}"));
+    let mut request = http::Request::builder().method(method).uri(url.as_str());
+    if let Some(own) = request.headers_mut() {
+        own.clone_from(headers);
+    }
+    let mut request = request.body(HttpRequestBody::empty()).map_err(|e| bad(&e))?;
+    AwsAuthorizer::new(credential, "s3", region).try_authorize(&mut request, None).map_err(|e| bad(&e))?;
+    Ok(std::mem::take(request.headers_mut()))
+}
+
+/// What an answer that is no success says, as a class.
+fn told(answer: &Answer) -> NetError {
+    let error = parse_error(&answer.body);
+    let line = answer.status_line();
+    let text = error.as_ref().map_or_else(|| line.clone(), |e| format!("{line}, {e}"));
+    let code = error.as_ref().map_or("", |e| &*e.code);
+    let region = error.as_ref().and_then(|e| e.region.clone());
+    let region = answer.header("x-amz-bucket-region").map(str::to_owned).or(region);
+    match (answer.status.as_u16(), region) {
+        (301 | 307 | 400, Some(region)) => {
+            NetError::Denied(format!("{text}; the bucket lies in {region}: set `signing_region`"))
+        }
+        (301..=308, None) => NetError::Garbled(format!("{text}: it leads elsewhere")),
+        (401 | 403, _) => NetError::Denied(text),
+        (400, _) if code.contains("Token") || code.starts_with("Authorization") => NetError::Denied(text),
+        (404 | 410, _) => NetError::Missing(text),
+        (408 | 429 | 500..=599, _) => NetError::Server(text),
+        (416, _) => NetError::Cut("it is shorter than it was when it was listed".to_owned()),
+        _ => NetError::Garbled(text),
+    }
+}
+
+fn meta_of(answer: &Answer) -> Meta {
+    let modified = answer.header("last-modified").and_then(|t| DateTime::parse_from_rfc2822(t).ok());
+    Meta {
+        size: answer.header("content-length").and_then(|t| t.parse().ok()),
+        modified: modified.map(|t| t.with_timezone(&Utc)),
+        etag: answer.header("etag").map(|t| t.trim_matches('"').to_owned()),
+    }
+}

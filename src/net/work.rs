@@ -1,0 +1,80 @@
+//! The bounds of one piece of work, such as reading one copy.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use lifeboat_core::model::{Code, Cost, Dur, Problem};
+use tokio_util::sync::CancellationToken;
+
+use super::{Meter, NetError};
+
+/// Handed along with every call to a store: how long one request may take,
+/// how much may be listed in all, what it cost, and what was met on the way.
+#[derive(Debug)]
+pub struct Work {
+    pub cancel: CancellationToken,
+    pub meter: Arc<Meter>,
+    /// For one call, its retry included.
+    pub deadline: Dur,
+    /// Over all listings of this work.
+    pub max_keys: u64,
+    keys: AtomicU64,
+    notes: Mutex<Vec<Problem>>,
+}
+
+impl Work {
+    pub const DEADLINE: Dur = Dur::secs(5);
+    pub const MAX_KEYS: u64 = 2_000_000;
+
+    pub fn new(cancel: CancellationToken) -> Self {
+        Self {
+            cancel,
+            meter: Arc::default(),
+            deadline: Self::DEADLINE,
+            max_keys: Self::MAX_KEYS,
+            keys: AtomicU64::new(0),
+            notes: Mutex::default(),
+        }
+    }
+
+    /// Something that does not stop the rest; said once however often it is met.
+    pub fn note(&self, problem: Problem) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        // a repository of a thousand unreadable folders needs no thousand lines
+        if notes.len() < 100 && !notes.contains(&problem) {
+            notes.push(problem);
+        }
+    }
+    pub fn take_notes(&self) -> Vec<Problem> {
+        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+    pub fn cost(&self) -> Cost {
+        self.meter.cost()
+    }
+
+    /// Counts listed keys against the ceiling.
+    pub(super) fn count_keys(&self, more: usize, store: &str) -> Result<(), Problem> {
+        let all = self.keys.fetch_add(more as u64, Relaxed) + more as u64;
+        match all > self.max_keys {
+            true => Err(Problem::new(Code::STORE_CEILING, store)
+                .because(format!("more than {} keys here", self.max_keys))),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs `call` within the deadline and until cancelled.
+    pub(super) async fn bound<T>(
+        &self,
+        call: impl Future<Output = Result<T, NetError>>,
+    ) -> Result<T, NetError> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(NetError::Cancelled),
+            done = tokio::time::timeout(self.deadline.to_std(), call) => {
+                done.unwrap_or(Err(NetError::TimedOut(self.deadline)))
+            }
+        }
+    }
+}

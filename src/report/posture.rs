@@ -1,0 +1,184 @@
+//! The JSON of `status`, `points` and `what-if`; `"schema": 1` only grows.
+//! Times are RFC 3339 in UTC, durations seconds, sizes bytes, unknown `null`.
+
+use lifeboat_core::assess::{
+    Assessment, AssetView, CopyView, Judged, ReplicaView, State, Verdict, WorkloadView,
+};
+use lifeboat_core::model::*;
+use serde_json::{Value, json};
+
+/// An instant to the millisecond, `…Z`.
+pub(super) fn time(at: Time) -> String {
+    at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+fn point(point: Option<&PointRef>, now: Time) -> Value {
+    let Some(point) = point else { return Value::Null };
+    json!({
+        "id": point.id, "at": time(point.at), "age_s": Dur::between(point.at, now), "size_bytes": point.size_bytes,
+    })
+}
+
+fn windows(windows: &[Window]) -> Vec<Value> {
+    windows.iter().map(|w| json!({"from": time(w.from), "to": time(w.to)})).collect()
+}
+
+fn copy(view: &CopyView, now: Time) -> Value {
+    let gap = |g: &Gap| json!({"from": g.from.map(time), "to": g.to.map(time), "detail": g.detail});
+    json!({
+        "store": view.store, "region": view.region, "format": view.format,
+        "state": view.state, "reason": view.reason, "observed_at": view.observed_at.map(time),
+        "last_good": point(view.last_good(), now), "points": view.points(),
+        "windows": windows(view.windows()), "gaps": view.gaps().iter().map(gap).collect::<Vec<_>>(),
+    })
+}
+
+fn replica(view: &ReplicaView) -> Value {
+    json!({
+        "region": view.region, "state": view.state, "reason": view.reason, "lag_s": view.lag,
+        "received_through": view.received.map(time), "observed_at": view.observed_at.map(time),
+    })
+}
+
+fn asset(view: &AssetView, now: Time) -> Value {
+    json!({
+        "id": view.id, "layer": view.layer,
+        "last_good": point(view.last_good.as_ref(), now),
+        "last_proven": point(view.last_proven.as_ref(), now),
+        "copies": view.copies.iter().map(|c| copy(c, now)).collect::<Vec<_>>(),
+        "replicas": view.replicas.iter().map(replica).collect::<Vec<_>>(),
+    })
+}
+
+fn workload(view: &WorkloadView, now: Time) -> Value {
+    let sentences: Vec<_> = view.reasons.iter().map(ToString::to_string).collect();
+    json!({
+        "id": view.id, "tier": view.tier, "state": view.state, "home": view.home, "reasons": sentences,
+        "rpo": {
+            "target_s": view.rpo.target, "actual_s": view.rpo.actual.upper, "lower_s": view.rpo.actual.lower,
+            "ratio": view.rpo.ratio, "design_s": view.rpo.design,
+        },
+        "rto": {
+            "target_s": view.rto.target, "estimate_s": view.rto.estimate, "p90_s": view.rto.p90,
+            "basis": view.rto.basis,
+        },
+        "if_home_lost": {"verdict": view.if_home_lost.verdict, "to": view.if_home_lost.to},
+        "assets": view.assets.iter().map(|a| asset(a, now)).collect::<Vec<_>>(),
+    })
+}
+
+/// `status`, of one workload or of all.
+pub fn status(estate: &Estate, assessment: &Assessment, only: Option<&str>) -> Value {
+    let regions = assessment.regions.iter();
+    let wanted = assessment.workloads.iter().filter(|w| only.is_none_or(|id| w.id == *id));
+    json!({
+        "schema": 1, "estate": estate.name, "at": time(assessment.at), "worst": assessment.worst,
+        "regions": regions.map(|r| json!({
+            "id": r.id, "state": r.state, "observed_at": r.observed_at.map(time),
+        })).collect::<Vec<_>>(),
+        "workloads": wanted.map(|w| workload(w, assessment.at)).collect::<Vec<_>>(),
+        "findings": assessment.findings,
+    })
+}
+
+/// One copy as `points` shows it: read now, or the problem that kept it.
+pub struct Read<'a> {
+    pub key: &'a CopyKey,
+    pub def: &'a CopyDef,
+    pub at: Time,
+    pub report: Result<&'a CopyReport, &'a Problem>,
+}
+
+impl Read<'_> {
+    pub fn state(&self) -> State {
+        match self.report.map(CopyReport::summary) {
+            Err(_) => State::Unknown,
+            Ok(summary) if summary.last_good.is_none() => State::Critical,
+            Ok(s) if s.newest_trouble.is_some() || !s.gaps.is_empty() || !s.notes.is_empty() => {
+                State::Warning
+            }
+            Ok(_) => State::Ok,
+        }
+    }
+}
+
+pub fn points(read: &[Read]) -> Value {
+    json!({"schema": 1, "copies": read.iter().map(points_of).collect::<Vec<_>>()})
+}
+
+fn points_of(read: &Read) -> Value {
+    let mut value = json!({
+        "workload": read.key.workload, "asset": read.key.asset, "store": read.def.store,
+        "format": read.def.format, "state": read.state(), "observed_at": time(read.at),
+        "reason": Value::Null, "last_good": Value::Null, "last_proven": Value::Null,
+        "points": [], "windows": [], "gaps": [], "notes": [], "cost": Value::Null,
+    });
+    match read.report {
+        Err(problem) => {
+            value["reason"] = json!(problem.to_string());
+            value["problem"] = json!(problem);
+            value["observed_at"] = Value::Null;
+        }
+        Ok(report) => {
+            let summary = report.summary();
+            let trouble =
+                summary.newest_trouble.map(|(state, why)| format!("newest is {}: {why}", state.as_str()));
+            value["reason"] = json!(trouble);
+            value["last_good"] = point(summary.last_good.as_ref(), read.at);
+            value["points"] = report.points.iter().map(one_point).collect();
+            value["windows"] = json!(windows(&report.windows));
+            value["gaps"] = report.gaps.iter().map(one_gap).collect();
+            value["notes"] = json!(report.notes);
+            value["cost"] = json!(report.cost);
+        }
+    }
+    value
+}
+
+fn one_point(p: &Point) -> Value {
+    json!({
+        "id": p.id, "kind": p.kind, "started_at": p.started_at.map(time), "completed_at": p.completed_at.map(time),
+        "size_bytes": p.size_bytes, "state": p.state,
+        "reason": Some(&p.reason).filter(|r| !r.is_empty()), "depends_on": p.depends_on,
+    })
+}
+
+fn one_gap(g: &Gap) -> Value {
+    json!({
+        "from": g.from.map(time), "to": g.to.map(time), "first_missing": g.first_missing,
+        "last_missing": g.last_missing, "detail": g.detail,
+    })
+}
+
+/// `what-if`: the verdict of each workload under the assessment's scenario.
+pub fn what_if(assessment: &Assessment) -> Value {
+    let scenario: Vec<_> =
+        assessment.scenario.lost.iter().map(|(s, m)| json!({"selector": s, "mode": m})).collect();
+    let judged = assessment.workloads.iter().filter_map(|w| w.verdict.as_ref().map(|j| (w, j)));
+    let affected = |j: &Judged| j.verdict >= Verdict::Recoverable;
+    let mut order: Vec<_> = judged.clone().filter(|(_, j)| affected(j)).collect();
+    order.sort_by_key(|(w, j)| (j.rto.is_none(), j.rto, w.tier.unwrap_or(u8::MAX), w.id.clone()));
+    let known: Option<Vec<_>> = order.iter().map(|(_, j)| j.rto).collect();
+    json!({
+        "schema": 1, "scenario": scenario,
+        "workloads": judged.map(|(w, j)| what_if_one(w, j)).collect::<Vec<_>>(),
+        "order": order.iter().map(|(w, _)| &w.id).collect::<Vec<_>>(),
+        "critical_path_s": known.and_then(|all| all.into_iter().max()),
+    })
+}
+
+fn what_if_one(view: &WorkloadView, judged: &Judged) -> Value {
+    let rejected = judged.rejected.iter().map(|(r, why)| json!({"region": r, "reason": why.to_string()}));
+    let using = judged.using.iter();
+    json!({
+        "id": view.id, "verdict": judged.verdict, "to": judged.to,
+        "data_loss": {"lower_s": judged.loss.lower, "upper_s": judged.loss.upper, "objects": Value::Null},
+        "rto_s": judged.rto, "rto_basis": judged.rto_basis,
+        "using": using.map(|u| json!({
+            "asset": u.asset, "copy": u.copy, "replica": u.replica, "point": u.point,
+        })).collect::<Vec<_>>(),
+        "rejected": rejected.collect::<Vec<_>>(),
+        "reasons": judged.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "assumptions": judged.assumptions,
+    })
+}

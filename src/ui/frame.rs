@@ -1,0 +1,206 @@
+//! The frame around every screen:
+//!
+//! ```text
+//!  lifeboat  Northwind › checkout          WATCHING   oldest seen 40s ago
+//!  WHAT IF: eu-west-1 gone. Nothing real has happened.        (when so)
+//!  … the screen …
+//!  enter open  w what if  D declare  ? help                 2 problems
+//! ```
+
+use lifeboat_core::{assess::State, model::*};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{
+    Cx, Role,
+    flow::{put, put_right},
+};
+use crate::app::{ACTIONS, Layer, Scope, Screen, Trust, unavailable};
+
+/// Draws it and gives what is left for the screen.
+pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) -> Rect {
+    let row = |y: u16| Rect { y: area.y + y, height: 1, ..area };
+    header(cx, buf, row(0));
+    let mut top = 1;
+    for (text, role) in banners(cx) {
+        let text = format!(" {text}");
+        buf.set_style(row(top), cx.role(role));
+        put(buf, row(top), &cx.line(&[(&text, role)]));
+        top += 1;
+    }
+    footer(cx, buf, row(area.height - 1));
+    // Air, where there is room for it.
+    let air = u16::from(area.height >= 20);
+    let side = u16::from(area.width >= 90);
+    Rect {
+        x: area.x + side,
+        y: area.y + top + air,
+        width: area.width - 2 * side,
+        height: area.height.saturating_sub(top + 1 + 2 * air),
+    }
+}
+
+fn header(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
+    let app = cx.app;
+    let mut right: Vec<Span<'static>> = Vec::new();
+    for (text, role) in badges(cx) {
+        right.push(cx.span(format!(" {text} "), role));
+        right.push(Span::raw(" "));
+    }
+    right.push(cx.span(format!(" {} ", seen(cx)), Role::Dim));
+    let used = put_right(buf, area, &Line::from(right));
+    let left = Rect { width: area.width.saturating_sub(used + 1), ..area };
+    // Short of room, where one is says more than what the program is called.
+    if left.width < 36 {
+        put(buf, left, &cx.line(&[(" ", Role::Text), (&app.screen().title(), Role::Title)]));
+        return;
+    }
+    let mut crumbs = vec![cx.span(" lifeboat", Role::Title)];
+    if !app.glance.estate.is_empty() {
+        crumbs.push(cx.span(format!("  {}", app.glance.estate), Role::Strong));
+    }
+    let crumb = format!(" {} ", cx.sym().crumb);
+    for screen in app.way.iter().skip(usize::from(app.way.len() > 1)) {
+        crumbs.push(cx.span(&crumb, Role::Dim));
+        crumbs.push(cx.span(screen.title(), Role::Text));
+    }
+    put(buf, left, &Line::from(crumbs));
+}
+
+/// The mode in words, on every screen.
+fn badges(cx: &Cx<'_>) -> Vec<(String, Role)> {
+    let app = cx.app;
+    let mut badges = Vec::new();
+    if !app.what_if.is_empty() {
+        badges.push(("WHAT IF".to_owned(), Role::WhatIf));
+    }
+    if app.incident.is_some() {
+        badges.push(("INCIDENT".to_owned(), Role::Incident));
+    }
+    let shown = app.run().filter(|_| matches!(app.screen(), Screen::Run(_)));
+    if let Some(view) = shown.or(app.open_run()) {
+        let (word, role) = cx.mode(view.run.mode);
+        badges.push((word.to_owned(), role));
+    }
+    if app.options.read_only {
+        badges.push(("READ-ONLY".to_owned(), Role::ReadOnly));
+    }
+    if app.frozen {
+        badges.push(("HELD STILL".to_owned(), Role::ReadOnly));
+    }
+    if !app.live {
+        let word = if app.glance.rows.is_empty() { "STARTING" } else { "LAST KNOWN" };
+        badges.push((word.to_owned(), Role::ReadOnly));
+    }
+    if badges.is_empty() {
+        badges.push(("WATCHING".to_owned(), Role::Calm));
+    }
+    badges
+}
+
+/// The age of the oldest observation.
+fn seen(cx: &Cx<'_>) -> String {
+    let app = cx.app;
+    if !app.live {
+        return match app.glance.rows.is_empty() {
+            true => "nothing seen yet".into(),
+            false => format!("seen {}", cx.ago(app.glance.at)),
+        };
+    }
+    match app.glance.oldest {
+        Some(at) => match cx.ago(at) {
+            label if label == "just now" => "all seen just now".into(),
+            label => format!("oldest seen {label}"),
+        },
+        None => "some not seen yet".into(),
+    }
+}
+
+fn banners(cx: &Cx<'_>) -> Vec<(String, Role)> {
+    let app = cx.app;
+    let mut banners = Vec::new();
+    if let Trust::Refused(problem) = &app.trust {
+        let text = format!("NOT TRUSTED: {}. Nothing is asked or started.", problem.next);
+        banners.push((text, Role::ReadOnly));
+    }
+    if !app.what_if.is_empty() {
+        let names: Vec<_> = app.what_if.iter().map(RegionId::as_str).collect();
+        let also = if app.incident.is_some() { " as well" } else { "" };
+        let text = format!(
+            "WHAT IF: {} gone{also} {} nothing real has happened.",
+            names.join(" and "),
+            if cx.sym().unicode { "—" } else { "-" }
+        );
+        banners.push((text, Role::WhatIf));
+    }
+    if let Some(incident) = &app.incident {
+        let clock = cx.clock(incident.impact_began);
+        banners
+            .push((format!("INCIDENT: {}. {clock} since impact began.", incident.scenario), Role::Incident));
+    }
+    if let Some(view) = app.open_run().filter(|v| !v.asks.is_empty())
+        && !matches!(app.screen(), Screen::Run(_))
+    {
+        let text = format!("The run {} waits for you: 0 shows it.", view.run.title);
+        banners.push((text, cx.mode(view.run.mode).1));
+    }
+    banners
+}
+
+pub fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+fn footer(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
+    let app = cx.app;
+    let failing = app.real.as_ref().map_or(0, |a| a.workloads.iter().filter(|w| w.state > State::Ok).count());
+    let right = match failing {
+        0 => String::new(),
+        1 => "1 workload needs a look ".into(),
+        n => format!("{n} workloads need a look "),
+    };
+    let wide = area.width >= 100;
+    let used = if wide { put_right(buf, area, &cx.line(&[(&right, Role::Dim)])) } else { 0 };
+    let left = Rect { width: area.width.saturating_sub(used + 1), ..area };
+    if let Some(notice) = &app.notice {
+        let role = if notice.refused { Role::Warning } else { Role::Accent };
+        put(buf, left, &cx.line(&[(" ", role), (&notice.text, role)]));
+        return;
+    }
+    put(buf, left, &hints(cx, left.width));
+}
+
+/// The keys that matter here, as many as fit, the most important kept.
+fn hints(cx: &Cx<'_>, room: u16) -> Line<'static> {
+    let app = cx.app;
+    let scopes: Vec<Scope> = match app.layer() {
+        Some(Layer::WhatIf { .. }) => vec![Scope::Picker],
+        Some(_) => vec![Scope::Text],
+        None => app.screen().scope().into_iter().chain([Scope::List, Scope::Everywhere]).collect(),
+    };
+    let shown = |d: &&crate::app::ActionDef| {
+        d.rank > 0 && scopes.contains(&d.scope) && unavailable(app, d.action).is_none()
+    };
+    let mut defs: Vec<_> = ACTIONS.iter().filter(shown).collect();
+    defs.sort_by_key(|d| (d.rank, scopes.iter().position(|s| *s == d.scope)));
+    let mut used = 1;
+    let mut spans = vec![Span::raw(" ")];
+    for def in defs {
+        let Some(key) = app.keymap.keys(def.action).first() else { continue };
+        let key = key.to_string();
+        let leaves = def.action == crate::app::Action::Back && app.way.len() == 1;
+        let hint = if leaves { "quit" } else { def.hint };
+        let wide = width(&key) + 1 + width(hint) + 3;
+        if used + wide > usize::from(room) {
+            break;
+        }
+        used += wide;
+        spans.push(cx.span(&key, Role::Key));
+        spans.push(cx.span(format!(" {hint}   "), Role::Dim));
+    }
+    Line::from(spans)
+}

@@ -1,0 +1,50 @@
+//! Policy checks that do not hold.
+
+use ratatui::{buffer::Buffer, layout::Rect, text::Span};
+
+use super::{empty, top};
+use crate::ui::{
+    Cx, Role,
+    flow::{Flow, heading},
+    frame::capital,
+    table::{Column, Table, col, one},
+};
+
+const COLUMNS: [Column; 4] =
+    [col("STATE", 10, 10, 0), col("RULE", 8, 26, 1), col("SUBJECT", 12, 34, 0), col("WHAT", 20, u16::MAX, 2)];
+
+pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
+    let rows = &cx.app.rows;
+    let title = format!("Findings, {}", rows.len());
+    heading(cx, buf, Rect { height: area.height.min(1), ..area }, &title);
+    let (_, rest) = top(area, 1);
+    let findings = cx.app.shown.as_ref().map_or(&[][..], |a| &a.findings);
+    if rows.is_empty() {
+        empty(cx, buf, rest, "No check fails.");
+        return;
+    }
+    let detail = if rest.height >= 12 { 6 } else { 0 };
+    let table = Rect { height: rest.height - detail, ..rest };
+    Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, table, |n| {
+        let Some(finding) = rows.get(n).and_then(|r| findings.get(r.at)) else { return vec![] };
+        vec![
+            one(cx.state(finding.severity)),
+            one(cx.span(&finding.rule, Role::Dim)),
+            one(cx.span(&finding.subject, Role::Strong)),
+            one(cx.span(&finding.message, Role::Text)),
+        ]
+    });
+    let Some(finding) = cx.app.selected().and_then(|r| findings.get(r.at)).filter(|_| detail > 0) else {
+        return;
+    };
+    let mut flow = Flow::new(buf, Rect { y: rest.bottom() - detail, height: detail, ..rest });
+    flow.heading(cx, &finding.subject);
+    flow.sentence(Span::raw(""), &capital(&format!("{}.", finding.message)), cx.role(Role::Text));
+    for (label, value) in
+        [("observed", &finding.observed), ("expected", &finding.expected), ("clause", &finding.clause)]
+    {
+        if let Some(value) = value {
+            flow.pair(cx, label, vec![cx.span(value, Role::Text)]);
+        }
+    }
+}

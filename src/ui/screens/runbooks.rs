@@ -1,0 +1,81 @@
+//! The plans of the estate, and the selected one's steps.
+
+use lifeboat_core::model::*;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{empty, sides, top};
+use crate::ui::{
+    Cx, Role,
+    flow::{Flow, heading},
+    table::{Column, Table, col, num, one},
+};
+
+const COLUMNS: [Column; 4] =
+    [col("RUNBOOK", 12, 34, 0), col("KIND", 8, 12, 1), col("WORKLOADS", 10, 30, 2), num("STEPS", 5, 5, 3)];
+
+pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
+    let rows = &cx.app.rows;
+    let Some(estate) = cx.app.estate.as_ref().filter(|_| !rows.is_empty()) else {
+        empty(cx, buf, area, "This estate has no runbooks yet. `lifeboat init` shows how one looks.");
+        return;
+    };
+    let (left, right) = match area.width >= 100 {
+        true => sides(area, area.width / 2),
+        false => top(area, area.height / 2),
+    };
+    heading(cx, buf, Rect { height: left.height.min(1), ..left }, "Runbooks");
+    Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(
+        cx,
+        buf,
+        top(left, 1).1,
+        |n| {
+            let Some(book) = rows.get(n).and_then(|r| estate.runbooks.get(r.at)) else { return vec![] };
+            let workloads: Vec<_> = book.workloads.iter().map(WorkloadId::as_str).collect();
+            vec![
+                one(cx.span(book.id.as_str(), Role::Strong)),
+                one(cx.span(book.kind.as_str(), Role::Accent)),
+                one(cx.span(workloads.join(", "), Role::Text)),
+                one(cx.span(book.steps.len().to_string(), Role::Dim)),
+            ]
+        },
+    );
+    if let Some(book) = cx.app.selected().and_then(|r| estate.runbooks.get(r.at)) {
+        plan(cx, buf, right, book);
+    }
+}
+
+fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, book: &Runbook) {
+    let mut flow = Flow::new(buf, area);
+    let default = |name: &str| book.params.get(name).and_then(|p| p.default.as_ref()?.as_str());
+    flow.heading(cx, &clean_line(&crate::app::filled(&book.title, default)));
+    for (name, def) in &book.params {
+        let default = match &def.default {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => "asked for at the start".into(),
+        };
+        flow.pair(cx, name, vec![cx.span(default, Role::Text)]);
+    }
+    flow.gap();
+    for (n, step) in book.steps.iter().enumerate() {
+        let takes = step.takes.map_or_else(String::new, |t| format!("  about {t}"));
+        let mut parts = vec![
+            cx.span(format!("{:>2}  ", n + 1), Role::Dim),
+            cx.span(step.label(), Role::Strong),
+            cx.span(format!("  {}{takes}", step.kind), Role::Dim),
+        ];
+        if step.destructive {
+            parts.push(cx.span("  asks for the target's name", Role::Warning));
+        }
+        if step.point_of_no_return {
+            parts.push(cx.span("  no way back", Role::Critical));
+        }
+        flow.line(&Line::from(parts));
+    }
+    flow.gap();
+    flow.sentence(Span::raw(""), "Enter opens the form to start it.", cx.role(Role::Dim));
+}

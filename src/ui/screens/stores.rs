@@ -1,0 +1,73 @@
+//! Where copies lie, and what is seen of each store.
+
+use lifeboat_core::{assess::State, model::*};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{empty, top};
+use crate::ui::{
+    Cx, Role,
+    flow::heading,
+    table::{Column, Table, col, num, one},
+};
+
+const COLUMNS: [Column; 6] = [
+    col("STATE", 10, 10, 0),
+    col("STORE", 10, 28, 0),
+    col("REGION", 8, 16, 1),
+    num("COPIES", 6, 6, 3),
+    col("OLDEST SEEN", 11, 14, 2),
+    col("WHERE, AND WHAT IS WRONG", 20, u16::MAX, 4),
+];
+
+/// What the copies in one store say of it.
+struct Standing {
+    state: State,
+    copies: usize,
+    oldest: Option<Time>,
+    trouble: Option<String>,
+}
+
+fn standing(cx: &Cx<'_>, store: &StoreId) -> Standing {
+    let assets = cx.app.shown.iter().flat_map(|a| &a.workloads).flat_map(|w| &w.assets);
+    let copies: Vec<_> = assets.flat_map(|a| &a.copies).filter(|c| c.store == *store).collect();
+    let worst = copies.iter().max_by_key(|c| c.state);
+    Standing {
+        state: worst.map_or(State::Unknown, |c| c.state),
+        copies: copies.len(),
+        oldest: copies.iter().map(|c| c.observed_at).min().flatten(),
+        trouble: worst.filter(|c| c.state > State::Ok).and_then(|c| c.reason.clone()),
+    }
+}
+
+pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
+    heading(cx, buf, Rect { height: area.height.min(1), ..area }, "Stores");
+    let (_, rest) = top(area, 1);
+    let rows = &cx.app.rows;
+    let Some(estate) = cx.app.estate.as_ref().filter(|_| !rows.is_empty()) else {
+        empty(cx, buf, rest, "This estate has no stores yet. Write one into stores.toml.");
+        return;
+    };
+    Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, rest, |n| {
+        let Some(store) = rows.get(n).and_then(|r| estate.stores.get(r.at)) else { return vec![] };
+        let standing = standing(cx, &store.id);
+        let state = match standing.copies {
+            0 => cx.span("unused", Role::Dim),
+            _ => cx.state(standing.state),
+        };
+        let oldest = match (standing.oldest, standing.copies) {
+            (Some(at), _) => cx.ago(at),
+            (None, 0) => cx.sym().none.to_owned(),
+            (None, _) => "never".into(),
+        };
+        let place = store.region.as_ref().map_or(cx.sym().none, |r| r.as_str());
+        let trouble = standing.trouble.map_or_else(String::new, |t| format!("  {t}"));
+        vec![
+            one(state),
+            one(cx.span(store.id.as_str(), Role::Strong)),
+            one(cx.span(place, Role::Text)),
+            one(cx.span(standing.copies.to_string(), Role::Text)),
+            one(cx.span(oldest, Role::Dim)),
+            vec![cx.span(&store.url, Role::Dim), cx.span(trouble, Role::Warning)],
+        ]
+    });
+}

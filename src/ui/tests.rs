@@ -1,0 +1,261 @@
+use std::sync::Arc;
+
+use lifeboat_core::{
+    model::*,
+    run::{AskKind, Run},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Color, Modifier},
+};
+
+use super::*;
+use crate::app::{App, AppOptions, Key, Msg, sample, update};
+
+fn look(depth: Depth) -> Look {
+    Look::new("dark", depth, true).unwrap()
+}
+fn drawn(app: &App, look: &Look) -> (Buffer, Picture) {
+    let mut buf = Buffer::empty(Rect::new(0, 0, app.size.0, app.size.1));
+    let picture = draw(app, look, &mut buf);
+    (buf, picture)
+}
+fn lines(buf: &Buffer) -> Vec<String> {
+    let row = |y| (0..buf.area.width).map(|x| buf[(x, y)].symbol()).collect::<String>();
+    (0..buf.area.height).map(row).collect()
+}
+fn text(app: &App) -> String {
+    lines(&drawn(app, &look(Depth::True)).0).join("\n")
+}
+fn picture(name: &str, size: (u16, u16)) -> App {
+    sample::picture(name, AppOptions::default(), size).unwrap()
+}
+fn names() -> impl Iterator<Item = &'static str> {
+    sample::PICTURES.iter().map(|(name, _)| *name).chain(["last-known", "starting"])
+}
+
+#[test]
+fn every_screen_draws_at_every_size() {
+    let looks = [look(Depth::True), Look::new("light", Depth::None, false).unwrap()];
+    for (n, name) in names().enumerate() {
+        let mut app = picture(name, (120, 40));
+        for width in 0..=130_u16 {
+            // Each size of one side with each of the other, spread over pictures to stay quick.
+            for height in
+                (0..=45_u16).filter(|h| (usize::from(width + h) + n) % 11 == 0 || width < 42 && *h < 14)
+            {
+                update(&mut app, Msg::Resize(width, height));
+                let (_, picture) = drawn(&app, &looks[usize::from(width + height) % 2]);
+                if let Some((x, y)) = picture.cursor {
+                    assert!(x < width && y < height, "{name} {width}x{height}: cursor at {x},{y}");
+                }
+                for hit in picture.hits {
+                    assert!(hit.y < height && hit.x + hit.width <= width, "{name} {width}x{height}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_mode_stands_in_words_on_every_screen() {
+    let table = [
+        ("overview", "WATCHING"),
+        ("workload", "WATCHING"),
+        ("what-if", "WHAT IF: eu-west-1 gone"),
+        ("incident", "INCIDENT: eu-west-1 gone"),
+        ("run", "LIVE"),
+        ("last-known", "LAST KNOWN"),
+        ("starting", "STARTING"),
+        ("refused", "NOT TRUSTED: see what changed, then `lifeboat trust`"),
+    ];
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for (name, words) in table {
+            let text = text(&picture(name, size));
+            assert!(text.contains(words), "{name} at {size:?} lacks {words}:\n{text}");
+        }
+    }
+    assert!(text(&picture("what-if", (120, 40))).contains("nothing real has happened"));
+    let options = AppOptions { read_only: true, ..Default::default() };
+    for name in names() {
+        let app = sample::picture(name, options.clone(), (80, 24)).unwrap();
+        assert!(text(&app).contains("READ-ONLY"), "{name}");
+    }
+}
+
+#[test]
+fn the_overview_shows_the_key_facts_at_every_usual_size() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let text = text(&picture("overview-down", size));
+        let facts = [
+            "critical",
+            "Checkout",
+            "recoverable",
+            "eu-central-1",
+            "6.5s",
+            "/ 5m",
+            "9m",
+            "/ 30m",
+            "oldest seen",
+        ];
+        for fact in facts {
+            assert!(text.contains(fact), "{size:?} lacks {fact}:\n{text}");
+        }
+    }
+    let small = text(&picture("overview-down", (40, 12)));
+    for fact in ["critical", "Checkout", "recoverable", "WATCHING"] {
+        assert!(small.contains(fact), "{fact}:\n{small}");
+    }
+    assert!(text(&picture("overview", (30, 8))).contains("Too small"));
+}
+
+#[test]
+fn the_map_shows_regions_links_and_lag() {
+    let (buf, _) = drawn(&picture("overview-down", (120, 40)), &look(Depth::True));
+    let text = lines(&buf).join("\n");
+    for word in ["Ireland critical", "Frankfurt ok", "Virginia ok", "lag 3.5s"] {
+        assert!(text.contains(word), "{word}:\n{text}");
+    }
+    let braille = text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+    assert!(braille > 100, "{braille} cells of coast");
+}
+
+#[test]
+fn what_is_not_known_is_never_green_and_the_last_known_is_dimmed() {
+    let look = look(Depth::True);
+    let green = look.theme.role(Role::Ok).fg;
+    let (buf, _) = drawn(&picture("last-known", (120, 40)), &look);
+    assert!(!buf.content().iter().any(|c| Some(c.fg) == green), "nothing of the last known state is green");
+    assert!(lines(&buf).join("\n").contains("seen 12m ago"));
+
+    let mut app = picture("overview", (120, 40));
+    let later = app.now + Dur::secs(86_400);
+    update(&mut app, Msg::Now(later));
+    app.settle();
+    let (buf, _) = drawn(&app, &look);
+    let text = lines(&buf).join("\n");
+    let good: Vec<_> =
+        buf.content().iter().filter(|c| Some(c.fg) == green).map(|c| c.symbol().to_owned()).collect();
+    assert!(!good.contains(&"●".to_owned()), "unseen for a day, yet green:\n{text}");
+}
+
+/// Text as an attacker would have it reach the screen.
+const HOSTILE: &str = "x\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m\u{202e}gpj\u{200b}\r\n\u{8}";
+
+#[test]
+fn hostile_text_becomes_cells() {
+    let mut estate = sample::estate();
+    estate.name = HOSTILE.into();
+    for region in &mut estate.regions {
+        region.name = Some(HOSTILE.into());
+    }
+    for workload in &mut estate.workloads {
+        workload.name = Some(HOSTILE.into());
+    }
+    for book in &mut estate.runbooks {
+        book.title = HOSTILE.into();
+        for step in &mut book.steps {
+            (step.title, step.text) = (Some(HOSTILE.into()), Some(HOSTILE.into()));
+        }
+    }
+    let mut view = sample::run(&estate);
+    view.asks[0].sentence = HOSTILE.into();
+    view.asks[0].kind = AskKind::Confirm { target: HOSTILE.into(), action: HOSTILE.into() };
+    view.tail = vec![HOSTILE.into()];
+    view.doing = Some(HOSTILE.into());
+    let run = Run { title: HOSTILE.into(), ..(*view.run).clone() };
+    view.run = Arc::new(run);
+    let mut incident = sample::incident(&estate);
+    incident.evidence = vec![HOSTILE.into()];
+    let mut report = sample::report();
+    report.points[0].id = HOSTILE.into();
+    report.points[0].reason = HOSTILE.into();
+    let problem =
+        Problem { what: HOSTILE.into(), next: HOSTILE.into(), ..Problem::new(Code::STORE_DENIED, "x") };
+
+    for name in names() {
+        let mut app = picture(name, (120, 40));
+        update(&mut app, Msg::Estate(Arc::new(estate.clone())));
+        update(&mut app, Msg::Run(Arc::new(view.clone())));
+        update(&mut app, Msg::Incident(Some(Arc::new(incident.clone()))));
+        update(&mut app, Msg::Problem(problem.clone()));
+        if let crate::app::Screen::Points(key) = app.screen().clone() {
+            update(&mut app, Msg::Points(key, Arc::new(report.clone())));
+        }
+        app.settle();
+        let (buf, _) = drawn(&app, &look(Depth::True));
+        for cell in buf.content() {
+            let bad = |c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) || c == '\u{200b}';
+            assert!(!cell.symbol().chars().any(bad), "{name}: {:?}", cell.symbol());
+        }
+    }
+}
+
+#[test]
+fn without_colour_the_selected_line_is_still_told_apart() {
+    let look = Look::new("dark", Depth::None, true).unwrap();
+    for name in ["overview", "what-if-picker", "palette", "runs", "log"] {
+        let (buf, _) = drawn(&picture(name, (120, 40)), &look);
+        let colour = |c: &ratatui::buffer::Cell| c.fg != Color::Reset || c.bg != Color::Reset;
+        assert!(!buf.content().iter().any(colour), "{name} asks for a colour");
+        let row = (0..buf.area.height).find(|y| {
+            let reversed = |x: u16| buf[(x, *y)].modifier.contains(Modifier::REVERSED);
+            (0..buf.area.width).filter(|x| reversed(*x)).count() > 20
+                && !lines(&buf)[usize::from(*y)].contains("WHAT IF:")
+        });
+        assert!(row.is_some(), "{name} has no reversed line");
+    }
+}
+
+#[test]
+fn ascii_is_all_there_is_where_the_locale_has_no_more() {
+    let look = Look::new("sixteen", Depth::Sixteen, false).unwrap();
+    for name in names() {
+        let (buf, _) = drawn(&picture(name, (120, 40)), &look);
+        for cell in buf.content() {
+            assert!(cell.symbol().is_ascii(), "{name}: {:?}", cell.symbol());
+        }
+    }
+}
+
+#[test]
+fn the_confirmation_shows_exactly_what_will_be_done() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for name in ["run", "answer"] {
+            let text = text(&picture(name, size));
+            assert!(
+                text.contains("POST https://control.example/promote/eu-central-1"),
+                "{name} {size:?}:\n{text}"
+            );
+            assert!(text.contains("type eu-central-1"), "{name} {size:?}:\n{text}");
+        }
+    }
+}
+
+#[test]
+fn a_calm_screen_changes_by_minutes_and_a_clock_by_seconds() {
+    let mut app = picture("overview", (120, 40));
+    let soon = drawn(&app, &look(Depth::True)).1.until.unwrap();
+    assert!(soon > app.now);
+    let before = drawn(&app, &look(Depth::True)).0;
+    app.now = soon - Dur::millis(1);
+    assert_eq!(drawn(&app, &look(Depth::True)).0, before, "nothing changes before it is due");
+    app.now = soon;
+    assert_ne!(drawn(&app, &look(Depth::True)).0, before, "and then it does");
+
+    let app = picture("incident", (120, 40));
+    let next = drawn(&app, &look(Depth::True)).1.until.unwrap();
+    assert!(Dur::between(app.now, next) <= Dur::secs(1));
+}
+
+#[test]
+fn help_fits_and_scrolls_to_its_last_line() {
+    let mut app = picture("help", (80, 24));
+    let count = crate::app::help_lines(&app, "").len();
+    for _ in 0..count {
+        sample::press(&mut app, &[Key::plain(crate::app::KeyCode::Down)]);
+    }
+    let last = crate::app::help_lines(&app, "").last().unwrap().1.title.clone();
+    assert!(text(&app).contains(&last[..20.min(last.len())]), "{last}\n{}", text(&app));
+}

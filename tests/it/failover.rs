@@ -1,0 +1,136 @@
+//! The main job by keys alone: see what a loss would cost, lose the region,
+//! declare it, be led through the failover, read the report.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::pty::Pty;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_lifeboat");
+
+/// A folder with everything that Lifeboat keeps, for one test.
+pub struct Home {
+    root: tempfile::TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { root: tempfile::tempdir().expect("a folder") }
+    }
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+    /// Runs a command on the estate in `dir`; its exit code and what it printed.
+    pub fn ask(&self, dir: &Path, args: &[&str]) -> (i32, String) {
+        let output = Command::new(PROGRAM)
+            .arg("--estate")
+            .arg(dir)
+            .args(args)
+            .env("LIFEBOAT_STATE_DIR", self.path("state"))
+            .env("LIFEBOAT_CONFIG_DIR", self.path("config"))
+            .output()
+            .expect("the program runs");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!errors.contains("panicked"), "{errors}");
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+    pub fn json(&self, dir: &Path, args: &[&str]) -> Value {
+        let (code, text) = self.ask(dir, args);
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?} gave {code}: {e}\n{text}"))
+    }
+}
+
+/// The line of the screen that holds all of `words`.
+fn line<'a>(screen: &'a str, words: &[&str]) -> Option<&'a str> {
+    screen.lines().find(|line| words.iter().all(|word| line.contains(word)))
+}
+
+#[test]
+fn an_operator_is_led_through_the_loss_of_a_region_by_keys_alone() {
+    let home = Home::new();
+    let (dir, state, config) = (home.path("demo"), home.path("state"), home.path("config"));
+    let folder = dir.to_str().expect("a plain path");
+    let env = [("LIFEBOAT_STATE_DIR", state.as_path()), ("LIFEBOAT_CONFIG_DIR", config.as_path())];
+    let mut app = Pty::start(Path::new(PROGRAM), &["demo", "--dir", folder], &env);
+
+    // The living estate, and another process that asks about it.
+    app.wait("orders to be well", |s| line(s, &["ok", "Orders", "recoverable"]).is_some());
+    let status = home.json(&dir, &["status", "--json"]);
+    let orders = status["workloads"].as_array().and_then(|all| all.iter().find(|w| w["id"] == "orders"));
+    assert_eq!(orders.map(|w| w["state"].as_str()), Some(Some("ok")), "{status:#}");
+
+    // What if its home were gone?
+    app.keys("w");
+    app.wait_for("What if these were gone?");
+    app.keys(" \r");
+    let screen =
+        app.wait("the what-if", |s| s.contains("WHAT IF") && line(s, &["Orders", "recoverable"]).is_some());
+    assert!(line(&screen, &["WHAT IF", "eu-west-1 gone"]).is_some(), "{screen}");
+    assert!(line(&screen, &["Orders"]).is_some_and(|l| l.contains("eu-central-1")), "{screen}");
+    app.keys("w");
+    app.wait_for("What if these were gone?");
+    app.keys(" \r");
+    app.wait("the what-if to end", |s| !s.contains("WHAT IF"));
+
+    // It is lost in earnest. Two failures in a row make it critical.
+    app.keys("\x1bOP");
+    app.wait("orders to be critical", |s| line(s, &["critical", "Orders"]).is_some());
+    let status = home.json(&dir, &["status", "orders", "--json"]);
+    let reasons = status["workloads"][0]["reasons"].to_string();
+    assert!(reasons.contains("health in eu-west-1 failed 2 times in a row"), "{reasons}");
+
+    // Declared, by typing the region's name.
+    app.keys("D");
+    app.wait_for("Declare an incident");
+    app.wait_for("eu-west-1: refused the connection");
+    app.keys("\r");
+    app.wait_for("Type eu-west-1 to go on");
+    app.keys("eu-west-1\r");
+    app.wait_for("Loss this second");
+    app.wait("the prediction", |s| line(s, &["predicted:", "lost, back in"]).is_some());
+
+    // The failover is found by its name and started in earnest.
+    app.keys("r");
+    app.wait_for("orders-failover");
+    app.keys("/orders-failover\r");
+    app.wait("one runbook", |s| !s.contains("checkout-failover"));
+    app.keys("\r");
+    app.wait_for("Start orders-failover");
+    app.wait_for("type live");
+    app.keys("live\r");
+    app.wait("the question", |s| s.contains("This needs you") && s.contains("Type eu-central-1"));
+    app.keys("\r");
+    app.wait_for("›type eu-central-1");
+    // The wrong name does nothing.
+    app.keys("eu-west-1\r");
+    app.wait_for("Type eu-central-1 to go on");
+    app.keys("\x15eu-central-1\r");
+    app.wait("the run to complete", |s| s.contains("The run is over") && s.contains("ompleted"));
+
+    // What was predicted, and what customers count.
+    let runs = home.json(&dir, &["runs", "--json"]);
+    let run = runs["runs"][0]["id"].as_str().expect("a run").to_owned();
+    let report = home.json(&dir, &["report", &run, "--format", "json"]);
+    assert_eq!(report["state"], "completed", "{report:#}");
+    assert!(report["rta_s"].as_f64().is_some_and(|s| s > 0.0), "{report:#}");
+    assert_eq!(report["loss"]["predicted"][0]["workload"], "orders");
+    assert!(report["loss"]["counted_s"].is_number(), "{report:#}");
+    assert_eq!(report["loss"]["held"], true, "{:#}", report["loss"]);
+    let (code, text) = home.ask(&dir, &["verify", &run]);
+    assert_eq!(code, 0, "{text}");
+    let (_, text) = home.ask(&dir, &["report", &run]);
+    assert!(text.contains("inside** the prediction"), "{text}");
+
+    // The service really moved: it is seen to serve from the other region.
+    let status = home.json(&dir, &["status", "orders", "--json"]);
+    assert_eq!(status["workloads"][0]["home"], "eu-central-1", "{status:#}");
+
+    // The terminal is given back whole.
+    app.keys("\x03");
+    app.exit();
+    let raw = String::from_utf8_lossy(&app.raw()).into_owned();
+    let left = raw.rfind("\x1b[?1049l").expect("the alternate screen is left");
+    assert!(raw[left..].len() < 200, "nothing is drawn after it");
+}

@@ -1,0 +1,13 @@
+//! One binary: everything that needs the whole program or a real tool.
+
+mod demo_repo;
+mod drives;
+mod failover;
+mod house;
+mod kills;
+mod loss;
+mod pgbackrest;
+mod plans;
+mod pty;
+mod tls;
+mod untrusted;
