@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lifeboat_core::assess::{Glance, assess, judge_all};
+use lifeboat_core::assess::{Assessor, Glance};
 use lifeboat_core::model::*;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn now() -> Time {
 }
 
 /// Each workload has a home, a standby with a replica there, and ten copies.
-fn world() -> (Estate, Observations) {
+fn world() -> (Assessor, Observations) {
     let probe = json!({"kind": "http", "target": "http://x/"});
     let regions: Vec<_> =
         (0..REGIONS).map(|n| json!({"id": format!("region-{n}"), "health": [probe]})).collect();
@@ -50,7 +50,7 @@ fn world() -> (Estate, Observations) {
     }))
     .expect("the estate of the benchmark");
     let seen = observations(&estate);
-    (estate, seen)
+    (Assessor::new(Arc::new(estate)), seen)
 }
 
 fn observations(estate: &Estate) -> Observations {
@@ -90,27 +90,27 @@ fn observations(estate: &Estate) -> Observations {
 
 #[divan::bench]
 fn one_scenario(bencher: divan::Bencher) {
-    let (estate, seen) = world();
+    let (assessor, seen) = world();
     let scenario = Scenario::gone(["region-3"]);
-    bencher.bench_local(|| assess(&estate, &seen, now(), &scenario));
+    bencher.bench_local(|| assessor.assess(&seen, now(), &scenario));
 }
 
 #[divan::bench]
 fn nothing_lost(bencher: divan::Bencher) {
-    let (estate, seen) = world();
-    bencher.bench_local(|| assess(&estate, &seen, now(), &Scenario::default()));
+    let (assessor, seen) = world();
+    bencher.bench_local(|| assessor.assess(&seen, now(), &Scenario::default()));
 }
 
 #[divan::bench]
 fn all_losses_of_twenty_regions(bencher: divan::Bencher) {
-    let (estate, seen) = world();
-    let each: Vec<_> = estate.regions.iter().map(|r| Scenario::gone([r.id.as_str()])).collect();
-    bencher.bench_local(|| judge_all(&estate, &seen, now(), &each));
+    let (assessor, seen) = world();
+    let each: Vec<_> = assessor.estate().regions.iter().map(|r| Scenario::gone([r.id.as_str()])).collect();
+    bencher.bench_local(|| assessor.judge_all(&seen, now(), &each));
 }
 
 #[divan::bench]
 fn overview_rows(bencher: divan::Bencher) {
-    let (estate, seen) = world();
-    let assessment = assess(&estate, &seen, now(), &Scenario::default());
-    bencher.bench_local(|| Glance::of(&estate, &seen, &assessment));
+    let (assessor, seen) = world();
+    let assessment = assessor.assess(&seen, now(), &Scenario::default());
+    bencher.bench_local(|| Glance::of(assessor.estate(), &seen, &assessment));
 }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::ground::{AssetGround, CopyGround};
 use super::index::SeenOf;
 use super::region::said;
 use super::{Cx, Loss, Reason, State};
@@ -15,6 +16,8 @@ pub(crate) struct AssetFacts<'a> {
     pub owner: &'a Workload,
     /// The instant of the last write seen acknowledged.
     pub last_write: Option<Time>,
+    /// Whether the workload's failover promotes its replica.
+    pub promoted: bool,
     pub replicas: Vec<ReplicaFacts<'a>>,
     pub copies: Vec<CopyFacts<'a>>,
 }
@@ -30,7 +33,7 @@ pub(crate) struct ReplicaFacts<'a> {
 }
 
 pub(crate) struct CopyFacts<'a> {
-    pub copy: &'a CopyDef,
+    pub on: &'a CopyGround,
     pub state: State,
     pub reasons: Vec<Reason>,
     pub freshness: Freshness,
@@ -44,22 +47,16 @@ pub(crate) struct CopyFacts<'a> {
 /// several times in an assessment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Received {
-    through: i64,
+    through: Millis,
     /// The instant the statement is about; `None` where it does not say.
-    as_of: Option<i64>,
+    as_of: Option<Millis>,
 }
 
 /// The span in which writing ended, or would end: `w_lo` and `w_hi`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WritesEnd {
-    lo: Option<i64>,
-    hi: i64,
-}
-
-impl WritesEnd {
-    pub fn new(lo: Option<Time>, hi: Time) -> Self {
-        Self { lo: lo.map(|t| t.timestamp_millis()), hi: hi.timestamp_millis() }
-    }
+    pub lo: Option<Millis>,
+    pub hi: Millis,
 }
 
 impl Received {
@@ -82,26 +79,21 @@ impl Received {
     }
 }
 
-pub(crate) fn facts<'a>(cx: &Cx<'a>, workload: &'a Workload, asset: &'a Asset) -> AssetFacts<'a> {
-    let (owner, asset) = owned_by(cx, workload, asset);
-    let seen = cx.seen.workload(&owner.id);
+pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
+    let owner = &cx.estate.workloads[on.owner.0];
+    let asset = &owner.assets[on.owner.1];
+    let seen = cx.seen.workload(on.owner.0);
     let wanted = |key: &ProbeKey| matches!(key, ProbeKey::WriteProbe { asset: a, .. } if *a == asset.id);
-    let write = asset.write_probe.as_ref().and_then(|_| cx.ages(seen.probe(wanted)));
-    let last_write = write.and_then(|o| o.get(cx.now).0).and_then(|s| s.value.value).and_then(instant);
+    let write = asset.write_probe.as_ref().and_then(|_| seen.probe(wanted)).and_then(|o| cx.look(o).seen);
+    let mut copies = seen.copies(&asset.id);
     AssetFacts {
         asset,
         owner,
-        last_write,
+        last_write: write.and_then(|s| s.value.value).and_then(instant),
+        promoted: on.promoted,
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica(cx, seen, asset, n, r)).collect(),
-        copies: asset.copies.iter().enumerate().map(|(n, c)| copy(cx, seen, asset, n, c)).collect(),
+        copies: on.copies.iter().enumerate().map(|(n, c)| copy(cx, copies.next(n), asset, c)).collect(),
     }
-}
-
-/// Follows `uses` one step; a chain of uses is refused when the estate loads.
-fn owned_by<'a>(cx: &Cx<'a>, workload: &'a Workload, asset: &'a Asset) -> (&'a Workload, &'a Asset) {
-    let named = asset.uses.as_deref().and_then(|u| u.split_once('/'));
-    let owner = named.and_then(|(w, a)| cx.workload(w).and_then(|w| w.asset(a).map(|a| (w, a))));
-    owner.unwrap_or((workload, asset))
 }
 
 /// Seconds since 1970 as an instant.
@@ -111,7 +103,7 @@ fn instant(seconds: f64) -> Option<Time> {
 
 fn replica<'a>(
     cx: &Cx<'a>,
-    seen: &SeenOf<'a>,
+    seen: SeenOf<'_, 'a>,
     asset: &'a Asset,
     index: usize,
     replica: &'a Replica,
@@ -129,12 +121,12 @@ fn replica<'a>(
         Some(Reason::LagUnseen { asset: asset.id.clone(), region: replica.region.clone(), detail })
     };
     let wanted = |k: &ProbeKey| matches!(k, ProbeKey::Lag(l) if l.index == index && l.asset == asset.id);
-    let Some(observed) = cx.ages(seen.probe(wanted)) else {
+    let Some(observed) = seen.probe(wanted) else {
         let why = if replica.lag.is_some() { "not asked yet" } else { "no lag probe is declared" };
         facts.reason = unseen(why.to_owned());
         return facts;
     };
-    let (seen, freshness) = observed.get(cx.now);
+    let Look { seen, freshness, .. } = cx.look(observed);
     facts.freshness = freshness;
     facts.observed_at = seen.map(|s| s.at);
     if let Some(seen) = seen
@@ -180,74 +172,75 @@ fn replica<'a>(
 
 fn copy<'a>(
     cx: &Cx<'a>,
-    seen: &SeenOf<'a>,
+    observed: Option<&'a Observed<Arc<CopySummary>>>,
     asset: &'a Asset,
-    index: usize,
-    copy: &'a CopyDef,
+    on: &'a CopyGround,
 ) -> CopyFacts<'a> {
-    let observed = cx.ages(seen.copy(&asset.id, index));
-    let freshness = observed.map_or(Freshness::Unseen, |o| o.freshness(cx.now));
-    let seen = observed.and_then(|o| o.get(cx.now).0);
-    let summary = seen.map(|s| &s.value);
-    let mut facts = CopyFacts {
-        copy,
-        state: State::Ok,
-        reasons: Vec::new(),
-        freshness,
-        summary,
-        received: None,
-        observed_at: seen.map(|s| s.at),
-    };
-    if let (Some(seen), Some(good)) = (seen, summary.and_then(|s| s.last_good.as_ref())) {
-        facts.received = Some(Received::new(good.at, Some(seen.at)));
-    }
-    if let Some(summary) = summary {
-        troubles(cx, asset, copy, summary, &mut facts);
+    let unseen = Look { seen: None, at: 0, freshness: Freshness::Unseen, left: None };
+    let Look { seen, at, freshness, .. } = observed.map_or(unseen, |observed| cx.look(observed));
+    let mut reasons = Vec::new();
+    let mut state = State::Ok;
+    let mut received = None;
+    if let Some(seen) = seen {
+        let good = seen.value.last_good.as_ref().map(|good| good.at.timestamp_millis());
+        state = troubles(cx, asset, on, &seen.value, good, &mut reasons);
+        received = good.map(|through| Received { through, as_of: Some(at) });
     }
     if !freshness.is_current() {
         let detail = observed.and_then(|o| o.problem()).map(said);
         let detail = detail.unwrap_or_else(|| freshness.as_str().to_owned());
-        let (asset, store) = (asset.id.clone(), copy.store.clone());
-        facts.reasons.insert(0, Reason::CopyUnreachable { asset, store, detail });
-        facts.state = facts.state.max(State::Unknown);
+        let (asset, store) = (asset.id.clone(), on.store.clone());
+        reasons.insert(0, Reason::CopyUnreachable { asset, store, detail });
+        state = state.max(State::Unknown);
     }
-    facts
+    CopyFacts {
+        on,
+        state,
+        reasons,
+        freshness,
+        summary: seen.map(|s| &s.value),
+        received,
+        observed_at: seen.map(|s| s.at),
+    }
 }
 
 /// What is wrong with a copy that was seen.
-fn troubles(cx: &Cx, asset: &Asset, copy: &CopyDef, summary: &CopySummary, facts: &mut CopyFacts) {
-    let (id, store) = (&asset.id, &copy.store);
-    let mut add = |state: State, reason: Reason| {
-        facts.state = facts.state.max(state);
-        facts.reasons.push(reason);
-    };
-    let Some(good) = &summary.last_good else {
-        add(State::Critical, Reason::NoUsablePoint { asset: id.clone() });
-        return;
+fn troubles(
+    cx: &Cx,
+    asset: &Asset,
+    on: &CopyGround,
+    summary: &CopySummary,
+    good: Option<Millis>,
+    reasons: &mut Vec<Reason>,
+) -> State {
+    let (id, store) = (&asset.id, &on.store);
+    let Some(good) = good else {
+        reasons.push(Reason::NoUsablePoint { asset: id.clone() });
+        return State::Critical;
     };
     let running = |s: &PointState| matches!(s, PointState::Running);
     if let Some((state, detail)) = summary.newest_trouble.as_ref().filter(|(s, _)| !running(s)) {
         let point = summary.newest.as_ref().map(|p| p.id.clone()).unwrap_or_default();
         let (asset, store, detail) = (id.clone(), store.clone(), detail.clone());
-        add(State::Warning, Reason::NewestUnusable { asset, store, point, state: *state, detail });
+        reasons.push(Reason::NewestUnusable { asset, store, point, state: *state, detail });
     }
     for gap in &summary.gaps {
         let (asset, store, detail) = (id.clone(), store.clone(), gap.detail.clone());
-        add(State::Warning, Reason::WindowGap { asset, store, detail });
+        reasons.push(Reason::WindowGap { asset, store, detail });
     }
     for note in &summary.notes {
         let (asset, store, detail) = (id.clone(), store.clone(), said(note));
-        add(State::Warning, Reason::CopyNote { asset, store, detail });
+        reasons.push(Reason::CopyNote { asset, store, detail });
     }
-    if let Some(expected) = due_every(copy) {
-        let age = Dur::between(good.at, cx.now);
-        let grace = copy.grace.unwrap_or(Dur::millis(expected.as_millis() / 4).max(Dur::secs(2)));
+    if let Some((expected, grace)) = on.due {
+        let age = Dur::millis(cx.now_ms.saturating_sub(good));
         cx.changes_in(expected + grace + Dur::millis(1) - age);
         if age > expected + grace {
             let (asset, store) = (id.clone(), store.clone());
-            add(State::Warning, Reason::CopyOverdue { asset, store, age, expected });
+            reasons.push(Reason::CopyOverdue { asset, store, age, expected });
         }
     }
+    if reasons.is_empty() { State::Ok } else { State::Warning }
 }
 
 /// How often this copy's newest instant is meant to move on.

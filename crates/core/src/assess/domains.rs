@@ -10,7 +10,8 @@ use crate::model::*;
 pub(crate) struct Lost {
     scenario: Scenario,
     regions: HashSet<RegionId>,
-    stores: HashSet<StoreId>,
+    /// By their place in the estate: asked of every copy several times.
+    stores: Vec<bool>,
     assets: HashSet<String>,
     accounts: HashSet<AccountId>,
     /// Things touched by a mode that is not judged yet.
@@ -43,7 +44,7 @@ impl Lost {
             .filter(|r| region_itself(r) || r.domains.iter().any(|d| domains.contains(d)))
             .map(|r| r.id.clone())
             .collect();
-        let stores = estate.stores.iter().filter(|s| {
+        let stores = estate.stores.iter().map(|s| {
             selected(DomainKind::Store, s.id.as_str())
                 || s.region.as_ref().is_some_and(|r| regions.contains(r))
                 || s.account.as_ref().is_some_and(account)
@@ -51,7 +52,7 @@ impl Lost {
         });
         Self {
             scenario: scenario.clone(),
-            stores: stores.map(|s| s.id.clone()).collect(),
+            stores: stores.collect(),
             accounts: estate.accounts.iter().map(|a| a.id.clone()).filter(account).collect(),
             regions,
             assets: scenario
@@ -76,8 +77,9 @@ impl Lost {
     pub fn region(&self, id: &RegionId) -> bool {
         self.regions.contains(id)
     }
-    pub fn store(&self, id: &StoreId) -> bool {
-        self.stores.contains(id)
+    /// By its place in the estate; what is not declared is not lost.
+    pub fn store(&self, place: Option<usize>) -> bool {
+        place.and_then(|n| self.stores.get(n)).is_some_and(|lost| *lost)
     }
     pub fn account(&self, id: Option<&AccountId>) -> bool {
         id.is_some_and(|id| self.accounts.contains(id))

@@ -1,71 +1,103 @@
 //! What was seen, by workload: keyed look-ups of ten thousand copies would
 //! cost more than judging them, one walk over both maps does not.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap as HashMap;
-
+use super::ground::Ground;
 use crate::model::*;
 
 type Probed<'a> = (&'a ProbeKey, &'a Observed<ProbeReading>);
 type Copied<'a> = (&'a CopyKey, &'a Observed<Arc<CopySummary>>);
 
-/// All that was seen of one workload.
-#[derive(Default)]
-pub(crate) struct SeenOf<'a> {
+#[derive(Clone, Default)]
+struct Of<'a> {
     probes: Vec<Probed<'a>>,
-    copies: Vec<Copied<'a>>,
+    /// Into `Index::copies`.
+    copies: Range<usize>,
 }
 
-impl<'a> SeenOf<'a> {
+/// All that was seen of one workload.
+#[derive(Clone, Copy)]
+pub(crate) struct SeenOf<'i, 'a> {
+    probes: &'i [Probed<'a>],
+    copies: &'i [Copied<'a>],
+}
+
+impl<'i, 'a> SeenOf<'i, 'a> {
     pub fn probe(&self, wanted: impl Fn(&ProbeKey) -> bool) -> Option<&'a Observed<ProbeReading>> {
         self.probes.iter().find(|(key, _)| wanted(key)).map(|(_, observed)| *observed)
     }
-    pub fn copy(&self, asset: &AssetId, index: usize) -> Option<&'a Observed<Arc<CopySummary>>> {
-        let wanted = |key: &CopyKey| key.index == index && key.asset == *asset;
-        self.copies.iter().find(|(key, _)| wanted(key)).map(|(_, observed)| *observed)
+    /// What was seen of the copies of one asset.
+    pub fn copies(&self, asset: &AssetId) -> CopiesOf<'i, 'a> {
+        let begin = self.copies.iter().position(|(key, _)| key.asset == *asset);
+        let all = begin.map_or(&[][..], |begin| &self.copies[begin..]);
+        let end = all.iter().position(|(key, _)| key.asset != *asset);
+        CopiesOf { rest: &all[..end.unwrap_or(all.len())] }
     }
 }
 
+/// The copies of one asset, asked for by rising place.
+pub(crate) struct CopiesOf<'i, 'a> {
+    rest: &'i [Copied<'a>],
+}
+
+impl<'a> CopiesOf<'_, 'a> {
+    pub fn next(&mut self, index: usize) -> Option<&'a Observed<Arc<CopySummary>>> {
+        while let [(key, observed), rest @ ..] = self.rest {
+            if key.index > index {
+                return None;
+            }
+            self.rest = rest;
+            if key.index == index {
+                return Some(observed);
+            }
+        }
+        None
+    }
+}
+
+/// By the places of workloads and regions in the estate.
 pub(crate) struct Index<'a> {
-    workloads: HashMap<&'a str, SeenOf<'a>>,
-    regions: HashMap<&'a str, Vec<Probed<'a>>>,
-    none: SeenOf<'a>,
+    workloads: Vec<Of<'a>>,
+    regions: Vec<Vec<Probed<'a>>>,
+    copies: Vec<Copied<'a>>,
 }
 
 impl<'a> Index<'a> {
-    pub fn of(seen: &'a Observations) -> Self {
-        let mut index =
-            Self { workloads: HashMap::default(), regions: HashMap::default(), none: SeenOf::default() };
+    /// What the estate does not declare, any more, is passed over.
+    pub fn of(seen: &'a Observations, estate: &Estate, ground: &Ground) -> Self {
+        let mut workloads = vec![Of::default(); estate.workloads.len()];
+        let mut regions = vec![Vec::new(); estate.regions.len()];
         for (key, observed) in &seen.probes {
-            match subject(key) {
-                Subject::Region(id) => {
-                    index.regions.entry(id.as_str()).or_default().push((key, observed));
-                }
-                Subject::Workload(id) => {
-                    index.workloads.entry(id.as_str()).or_default().probes.push((key, observed));
-                }
+            let of = match subject(key) {
+                Subject::Region(id) => ground.region(id.as_str()).map(|n| &mut regions[n]),
+                Subject::Workload(id) => ground.workload(id.as_str()).map(|n| &mut workloads[n].probes),
+            };
+            if let Some(of) = of {
+                of.push((key, &**observed));
             }
         }
+        let copies: Vec<Copied> = seen.copies.iter().map(|(key, observed)| (key, &**observed)).collect();
         // Keys are sorted, so that those of one workload follow each other.
-        let mut copies = seen.copies.iter().map(|(k, o)| (k, &**o)).peekable();
-        while let Some((key, observed)) = copies.next() {
-            let of = index.workloads.entry(key.workload.as_str()).or_default();
-            of.copies.push((key, observed));
-            while let Some(next) = copies.next_if(|(next, _)| next.workload == key.workload) {
-                of.copies.push(next);
+        let mut begin = 0;
+        for of in copies.chunk_by(|(a, _), (b, _)| a.workload == b.workload) {
+            if let Some(n) = ground.workload(of[0].0.workload.as_str()) {
+                workloads[n].copies = begin..begin + of.len();
             }
+            begin += of.len();
         }
-        index
+        Self { workloads, regions, copies }
     }
 
-    pub fn workload(&self, id: &WorkloadId) -> &SeenOf<'a> {
-        self.workloads.get(id.as_str()).unwrap_or(&self.none)
+    pub fn workload(&self, place: usize) -> SeenOf<'_, 'a> {
+        let of = &self.workloads[place];
+        SeenOf { probes: &of.probes, copies: &self.copies[of.copies.clone()] }
     }
 
-    pub fn region(&self, id: &RegionId, index: usize) -> Option<&'a Observed<ProbeReading>> {
+    pub fn region(&self, place: usize, index: usize) -> Option<&'a Observed<ProbeReading>> {
         let wanted = |key: &ProbeKey| matches!(key, ProbeKey::RegionHealth { index: n, .. } if *n == index);
-        self.regions.get(id.as_str())?.iter().find(|(key, _)| wanted(key)).map(|(_, observed)| *observed)
+        self.regions[place].iter().find(|(key, _)| wanted(key)).map(|(_, observed)| *observed)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Verdicts: every candidate region is judged with the best source of each
 //! asset, and the best candidate speaks for the workload.
 
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap as HashMap;
@@ -17,29 +18,48 @@ pub(crate) struct Judge<'a, 'f> {
     facts: &'f [Facts<'a>],
     regions: &'f [RegionView],
     lost: Rc<Lost>,
-    done: HashMap<usize, Judged>,
+    /// By the place of the workload: the place of its verdict in `found`.
+    place: Vec<Option<NonZeroU32>>,
+    found: Vec<Judged>,
     as_well: HashMap<&'f [RegionId], Rc<Lost>>,
 }
 
 impl<'a, 'f> Judge<'a, 'f> {
     pub fn new(cx: &'f Cx<'a>, facts: &'f [Facts<'a>], regions: &'f [RegionView], lost: Rc<Lost>) -> Self {
-        Self { cx, facts, regions, lost, done: HashMap::default(), as_well: HashMap::default() }
+        let place = vec![None; facts.len()];
+        Self { cx, facts, regions, lost, place, found: Vec::new(), as_well: HashMap::default() }
     }
 
-    /// The verdict of one workload, its hard dependencies included.
-    pub fn of(&mut self, n: usize) -> Judged {
-        if let Some(done) = self.done.get(&n) {
-            return done.clone();
+    fn done(&mut self, n: usize) -> Option<&mut Judged> {
+        self.found.get_mut(self.place[n]?.get() as usize - 1)
+    }
+    fn put(&mut self, n: usize, judged: Judged) {
+        match self.done(n) {
+            Some(before) => *before = judged,
+            None => {
+                self.found.push(judged);
+                self.place[n] = u32::try_from(self.found.len()).ok().and_then(NonZeroU32::new);
+            }
+        }
+    }
+
+    /// Finds the verdict of one workload, its hard dependencies included.
+    fn settle(&mut self, n: usize) {
+        if self.place[n].is_some() {
+            return;
         }
         let facts = &self.facts[n];
         let mut judged = self.alone(facts);
-        // A cycle is refused when the estate loads; this keeps one from hanging us.
-        self.done.insert(n, judged.clone());
-        let hard = facts.workload.depends_on.iter().filter(|d| d.kind == DependencyKind::Hard);
+        let mut hard = facts.workload.depends_on.iter().filter(|d| d.kind == DependencyKind::Hard).peekable();
+        if hard.peek().is_some() {
+            // A cycle is refused when the estate loads; this keeps one from hanging us.
+            self.put(n, judged.clone());
+        }
         let mut before = Some(Dur::ZERO);
         for dependency in hard {
-            let Some(on) = self.cx.workloads.get(dependency.id.as_str()) else { continue };
-            let other = self.of(*on);
+            let Some(on) = self.cx.ground.workload(dependency.id.as_str()) else { continue };
+            self.settle(on);
+            let Some(other) = self.done(on) else { continue };
             if other.verdict > judged.verdict {
                 judged.verdict = other.verdict;
                 let on = dependency.id.clone();
@@ -58,8 +78,7 @@ impl<'a, 'f> Judge<'a, 'f> {
         if before != Some(Dur::ZERO) {
             hold_rto(facts.rto, &mut judged);
         }
-        self.done.insert(n, judged.clone());
-        judged
+        self.put(n, judged);
     }
 
     /// Without its dependencies.
@@ -115,13 +134,20 @@ fn overhead(cx: &Cx) -> Dur {
 
 /// Each workload as if the regions that serve it were gone this second.
 pub(crate) fn all_at_home<'a>(cx: &Cx<'a>, facts: &[Facts<'a>], regions: &[RegionView]) -> Vec<Judged> {
-    let mut judges: HashMap<&[RegionId], Judge> = HashMap::default();
-    let of = |(n, f): (usize, &'_ Facts)| {
-        let serving = &facts[n].serving;
-        let lost = || Rc::new(Lost::of(cx.estate, &Scenario::gone(f.serving.iter())));
-        judges.entry(serving).or_insert_with(|| Judge::new(cx, facts, regions, lost())).of(n)
-    };
-    facts.iter().enumerate().map(of).collect()
+    let mut homes: HashMap<&[RegionId], Vec<usize>> = HashMap::default();
+    for (n, f) in facts.iter().enumerate() {
+        homes.entry(&f.serving).or_default().push(n);
+    }
+    let mut all: Vec<_> = facts.iter().map(|_| Judged::default()).collect();
+    for (serving, workloads) in homes {
+        let lost = Rc::new(Lost::of(cx.estate, &Scenario::gone(serving)));
+        let mut judge = Judge::new(cx, facts, regions, lost);
+        workloads.iter().for_each(|n| judge.settle(*n));
+        for n in workloads {
+            all[n] = judge.done(n).map(std::mem::take).unwrap_or_default();
+        }
+    }
+    all
 }
 
 pub(crate) fn all_under<'a>(
@@ -131,7 +157,8 @@ pub(crate) fn all_under<'a>(
     lost: Rc<Lost>,
 ) -> Vec<Judged> {
     let mut judge = Judge::new(cx, facts, regions, lost);
-    (0..facts.len()).map(|n| judge.of(n)).collect()
+    (0..facts.len()).for_each(|n| judge.settle(n));
+    (0..facts.len()).map(|n| judge.done(n).map(std::mem::take).unwrap_or_default()).collect()
 }
 
 fn affected(facts: &Facts, lost: &Lost) -> bool {
@@ -248,7 +275,7 @@ fn objectives(cx: &Cx, facts: &Facts, region: &RegionId, judged: &mut Judged) {
     };
     let residency = &facts.workload.residency;
     let inside =
-        cx.regions.get(region.as_str()).is_some_and(|r| r.jurisdiction.iter().any(|j| residency.contains(j)));
+        cx.region(region.as_str()).is_some_and(|r| r.jurisdiction.iter().any(|j| residency.contains(j)));
     if !residency.is_empty() && !inside {
         worsen(Verdict::Breach, Reason::OutsideResidency { region: region.clone() });
     }
@@ -282,7 +309,7 @@ fn assets(cx: &Cx, facts: &Facts, lost: &Lost, region: Option<&RegionId>) -> Jud
     };
     for asset in facts.assets.iter().filter(|a| a.asset.required && a.asset.rebuild.is_none()) {
         let writes = writes_end(cx, facts, asset);
-        let source = best_source(asset, lost, region, promotes(cx, facts, asset), writes);
+        let source = best_source(asset, lost, region, writes);
         let target = asset.asset.rpo.or(facts.rpo);
         let id = asset.asset.id.clone();
         match source {
@@ -343,7 +370,7 @@ impl Offer<'_> {
         let summary = self.copy.and_then(|c| c.summary);
         Using {
             asset: asset.asset.id.clone(),
-            copy: self.copy.map(|c| c.copy.store.clone()),
+            copy: self.copy.map(|c| c.on.store.clone()),
             replica: self.replica.cloned(),
             point: summary.and_then(|s| s.last_good.as_ref()).map(|p| p.id.clone()),
             loss: self.loss,
@@ -367,20 +394,10 @@ impl<'a> Best<'a> {
     }
 }
 
-/// Whether the workload's failover promotes this asset's replica: then that
-/// is what the service goes on from, however new a copy elsewhere may be.
-fn promotes(cx: &Cx, facts: &Facts, asset: &AssetFacts) -> bool {
-    let id = facts.workload.runbooks.get(&RunbookKind::Failover);
-    let Some(runbook) = id.and_then(|id| cx.runbooks.get(id.as_str())) else { return false };
-    let mut named = runbook.steps.iter().filter_map(|s| s.promotes.as_deref()?.split_once('/'));
-    named.any(|(w, a)| asset.owner.id == *w && asset.asset.id == *a)
-}
-
 fn best_source(
     asset: &AssetFacts,
     lost: &Lost,
     region: Option<&RegionId>,
-    promoted: bool,
     writes: WritesEnd,
 ) -> Source {
     let mut unseen = false;
@@ -401,13 +418,13 @@ fn best_source(
     }
     // What will be promoted is what counts, seen or not.
     match (&best, unseen) {
-        _ if !promoted => {}
+        _ if !asset.promoted => {}
         (Best { now: Some(replica), .. }, _) => return Source::Known(replica.using(asset)),
         (Best { before: Some(replica), .. }, _) => return Source::NotSeenNow(replica.using(asset)),
         (_, true) => return Source::Unknown,
         _ => {}
     }
-    for facts in asset.copies.iter().filter(|c| !lost.store(&c.copy.store)) {
+    for facts in asset.copies.iter().filter(|c| !lost.store(c.on.place)) {
         match (facts.received, facts.summary) {
             (Some(received), Some(_)) => {
                 let loss = received.loss(writes);

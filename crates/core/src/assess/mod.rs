@@ -8,6 +8,7 @@ mod asset;
 mod declaring;
 mod domains;
 mod glance;
+mod ground;
 mod index;
 mod judge;
 mod region;
@@ -19,53 +20,49 @@ mod workload;
 mod tests;
 
 use std::cell::Cell;
+use std::cmp::Reverse;
 use std::rc::Rc;
+use std::sync::Arc;
 
 pub use declaring::{evidence, impact, predictions};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};
 pub use view::*;
 
-use rustc_hash::FxHashMap as HashMap;
-
 use crate::model::*;
 use domains::Lost;
+use ground::Ground;
 use index::Index;
 
 /// Everything an assessment reads, and the instants at which it will change.
 pub(crate) struct Cx<'a> {
     pub estate: &'a Estate,
+    pub ground: &'a Ground,
     pub seen: Index<'a>,
     pub now: Time,
+    pub now_ms: Millis,
     pub scenario: &'a Scenario,
     /// What the scenario takes.
     pub lost: Rc<Lost>,
-    pub regions: HashMap<&'a str, &'a Region>,
-    pub workloads: HashMap<&'a str, usize>,
-    pub runbooks: HashMap<&'a str, &'a Runbook>,
-    pub stores: HashMap<&'a str, &'a Store>,
     /// In how long the answer next changes by itself.
     next: Cell<Option<Dur>>,
 }
 
 impl<'a> Cx<'a> {
-    fn new(estate: &'a Estate, seen: &'a Observations, now: Time, scenario: &'a Scenario) -> Self {
-        let numbered = estate.workloads.iter().enumerate();
-        Self {
-            estate,
-            seen: Index::of(seen),
-            now,
-            scenario,
-            lost: Rc::new(Lost::of(estate, scenario)),
-            regions: estate.regions.iter().map(|r| (r.id.as_str(), r)).collect(),
-            workloads: numbered.map(|(n, w)| (w.id.as_str(), n)).collect(),
-            runbooks: estate.runbooks.iter().map(|r| (r.id.as_str(), r)).collect(),
-            stores: estate.stores.iter().map(|s| (s.id.as_str(), s)).collect(),
-            next: Cell::new(None),
-        }
+    fn new(
+        estate: &'a Estate,
+        ground: &'a Ground,
+        seen: &'a Observations,
+        now: Time,
+        scenario: &'a Scenario,
+    ) -> Self {
+        let lost = Rc::new(Lost::of(estate, scenario));
+        let seen = Index::of(seen, estate, ground);
+        let now_ms = now.timestamp_millis();
+        Self { estate, ground, seen, now, now_ms, scenario, lost, next: Cell::new(None) }
     }
 
-    pub fn workload(&self, id: &str) -> Option<&'a Workload> {
-        self.workloads.get(id).map(|n| &self.estate.workloads[*n])
+    pub fn region(&self, id: &str) -> Option<&'a Region> {
+        self.ground.region(id).map(|n| &self.estate.regions[n])
     }
 
     /// Notes that the answer changes by itself after so long; what is past has.
@@ -75,70 +72,110 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Notes when the freshness of an observation next changes.
-    pub fn ages<T>(&self, observed: Option<&'a Observed<T>>) -> Option<&'a Observed<T>> {
-        if let Some(left) = observed.and_then(|o| o.next_change(self.now)) {
+    /// An observation as it stands now; notes when its freshness next changes.
+    pub fn look<T>(&self, observed: &'a Observed<T>) -> Look<'a, T> {
+        let look = observed.look(self.now_ms);
+        if let Some(left) = look.left {
             self.changes_in(left);
         }
-        observed
+        look
+    }
+
+    fn facts(&self) -> Vec<workload::Facts<'a>> {
+        (0..self.estate.workloads.len()).map(|n| workload::facts(self, n)).collect()
+    }
+    fn regions(&self, lost: &Lost) -> Vec<RegionView> {
+        (0..self.estate.regions.len()).map(|n| region::view(self, n, lost)).collect()
     }
 }
 
-/// Verdicts under each of many scenarios, workloads in the estate's order;
-/// what holds under all of them is found out once.
-pub fn judge_all(
-    estate: &Estate,
-    seen: &Observations,
-    now: Time,
-    scenarios: &[Scenario],
-) -> Vec<Vec<Judged>> {
-    let none = Scenario::default();
-    let mut cx = Cx::new(estate, seen, now, &none);
-    let facts: Vec<_> = estate.workloads.iter().map(|w| workload::facts(&cx, w)).collect();
-    let nothing = Lost::default();
-    let regions: Vec<_> = estate.regions.iter().map(|r| region::view(&cx, r, &nothing)).collect();
-    let mut all = Vec::with_capacity(scenarios.len());
-    for scenario in scenarios {
-        cx.scenario = scenario;
-        cx.lost = Rc::new(Lost::of(estate, scenario));
-        let lost = cx.lost.clone();
-        all.push(judge::all_under(&cx, &facts, &regions, lost));
-    }
-    all
+/// Judges one estate again and again; what depends on the estate alone is
+/// resolved once.
+pub struct Assessor {
+    estate: Arc<Estate>,
+    ground: Ground,
 }
 
-/// Judges the estate at `now` under `scenario`; an empty scenario assumes
-/// nothing lost. The order of anything in the input changes nothing but the
-/// order of equals.
+impl Assessor {
+    pub fn new(estate: Arc<Estate>) -> Self {
+        Self { ground: Ground::of(&estate), estate }
+    }
+    pub fn estate(&self) -> &Arc<Estate> {
+        &self.estate
+    }
+
+    /// Judges the estate at `now` under `scenario`; an empty scenario assumes
+    /// nothing lost. The order of anything in the input changes nothing but the
+    /// order of equals.
+    pub fn assess(&self, seen: &Observations, now: Time, scenario: &Scenario) -> Assessment {
+        whole(&Cx::new(&self.estate, &self.ground, seen, now, scenario))
+    }
+
+    /// Verdicts under each of many scenarios, workloads in the estate's order;
+    /// what holds under all of them is found out once.
+    pub fn judge_all(&self, seen: &Observations, now: Time, scenarios: &[Scenario]) -> Vec<Vec<Judged>> {
+        let none = Scenario::default();
+        let mut cx = Cx::new(&self.estate, &self.ground, seen, now, &none);
+        let facts = cx.facts();
+        let regions = cx.regions(&Lost::default());
+        let mut all = Vec::with_capacity(scenarios.len());
+        for scenario in scenarios {
+            cx.scenario = scenario;
+            cx.lost = Rc::new(Lost::of(&self.estate, scenario));
+            let lost = cx.lost.clone();
+            all.push(judge::all_under(&cx, &facts, &regions, lost));
+        }
+        all
+    }
+}
+
+impl std::fmt::Debug for Assessor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Assessor").field("estate", &self.estate.name).finish_non_exhaustive()
+    }
+}
+
+/// As `Assessor::assess`, for an estate that is judged once.
 pub fn assess(estate: &Estate, seen: &Observations, now: Time, scenario: &Scenario) -> Assessment {
-    let cx = Cx::new(estate, seen, now, scenario);
+    whole(&Cx::new(estate, &Ground::of(estate), seen, now, scenario))
+}
+
+fn whole(cx: &Cx) -> Assessment {
     let lost = cx.lost.clone();
-    let regions: Vec<_> = estate.regions.iter().map(|r| region::view(&cx, r, &lost)).collect();
-    let facts: Vec<_> = estate.workloads.iter().map(|w| workload::facts(&cx, w)).collect();
-    let at_home = judge::all_at_home(&cx, &facts, &regions);
-    let under = (!scenario.is_empty()).then(|| judge::all_under(&cx, &facts, &regions, lost.clone()));
+    let regions = cx.regions(&lost);
+    let facts = cx.facts();
+    let at_home = judge::all_at_home(cx, &facts, &regions);
+    let mut under = (!cx.scenario.is_empty()).then(|| judge::all_under(cx, &facts, &regions, lost.clone()));
 
     let mut findings = Vec::new();
     let mut workloads = Vec::with_capacity(facts.len());
     for (n, (fact, home)) in facts.into_iter().zip(at_home).enumerate() {
-        let verdict = under.as_ref().map(|all| all[n].clone());
-        workloads.push(workload::view(&cx, fact, home, verdict, &lost, &mut findings));
+        let verdict = under.as_mut().map(|all| std::mem::take(&mut all[n]));
+        workloads.push(workload::view(cx, fact, home, verdict, &lost, &mut findings));
     }
-    workloads.sort_by(|a, b| {
-        let verdict = |w: &WorkloadView| w.verdict.as_ref().unwrap_or(&w.if_home_lost).verdict;
-        let tier = |w: &WorkloadView| w.tier.unwrap_or(u8::MAX);
-        let rank = |w: &WorkloadView| (w.state, std::cmp::Reverse(tier(w)), verdict(w));
-        rank(b).cmp(&rank(a)).then_with(|| a.id.cmp(&b.id))
-    });
+    let workloads = worst_first(workloads);
     findings.sort_by(|a, b| (b.severity, &a.subject, &a.rule).cmp(&(a.severity, &b.subject, &b.rule)));
     let states = workloads.iter().map(|w| w.state).chain(regions.iter().map(|r| r.state));
     Assessment {
-        at: now,
-        scenario: scenario.clone(),
+        at: cx.now,
+        scenario: cx.scenario.clone(),
         worst: states.max().unwrap_or_default(),
         regions,
         workloads,
         findings,
-        next_change: cx.next.get().map(|left| now + left),
+        next_change: cx.next.get().map(|left| cx.now + left),
     }
+}
+
+/// Worst state first, then by tier, then worst verdict, then by id. Views are
+/// large: their places are sorted, and each is moved once.
+fn worst_first(views: Vec<WorkloadView>) -> Vec<WorkloadView> {
+    let rank = |w: &WorkloadView| {
+        let verdict = w.verdict.as_ref().unwrap_or(&w.if_home_lost).verdict;
+        Reverse((w.state, Reverse(w.tier.unwrap_or(u8::MAX)), verdict))
+    };
+    let mut order: Vec<_> = views.iter().enumerate().map(|(n, w)| (rank(w), n)).collect();
+    order.sort_unstable_by(|(a, n), (b, m)| a.cmp(b).then_with(|| views[*n].id.cmp(&views[*m].id)));
+    let mut views: Vec<_> = views.into_iter().map(Some).collect();
+    order.into_iter().filter_map(|(_, n)| views[n].take()).collect()
 }

@@ -1,14 +1,17 @@
 //! The state of a region, from its own probes, else from what serves there.
 
 use super::domains::Lost;
+use super::index::SeenOf;
 use super::{Cx, Reason, RegionView, State};
 use crate::model::*;
 
 /// Failures in a row after which a thing counts as down.
 pub(crate) const DOWN_AFTER: u32 = 2;
 
-pub(crate) fn view(cx: &Cx, region: &Region, lost: &Lost) -> RegionView {
-    let own: Vec<_> = (0..region.health.len()).map(|index| cx.seen.region(&region.id, index)).collect();
+/// `place`: of the region in the estate.
+pub(crate) fn view(cx: &Cx, place: usize, lost: &Lost) -> RegionView {
+    let region = &cx.estate.regions[place];
+    let own: Vec<_> = (0..region.health.len()).map(|index| cx.seen.region(place, index)).collect();
     let mut view = RegionView {
         id: region.id.clone(),
         state: State::Unknown,
@@ -20,14 +23,14 @@ pub(crate) fn view(cx: &Cx, region: &Region, lost: &Lost) -> RegionView {
     // region only in its favour, or all together against it.
     let (seen, borrowed) = if own.is_empty() { (served_there(cx, region), true) } else { (own, false) };
     let judged: Vec<_> = seen.into_iter().map(|seen| health(cx, seen, Some(&region.id))).collect();
-    let states = judged.iter().map(|(state, ..)| *state);
+    let states = judged.iter().map(|h| h.state);
     let Some(state) = (if borrowed { states.min() } else { states.max() }) else {
         view.reasons.push(Reason::RegionNotWatched { region: region.id.clone() });
         return view;
     };
     view.state = state;
-    view.observed_at = judged.iter().map(|(_, _, at)| *at).min().flatten();
-    let reasons = judged.into_iter().filter(|(s, ..)| *s == state).filter_map(|(_, reason, _)| reason);
+    view.observed_at = judged.iter().map(|h| h.at).min().flatten();
+    let reasons = judged.into_iter().filter(|h| h.state == state).filter_map(|h| h.reason);
     view.reasons = reasons.map(|r| as_region(r, &region.id)).collect();
     view
 }
@@ -35,17 +38,16 @@ pub(crate) fn view(cx: &Cx, region: &Region, lost: &Lost) -> RegionView {
 /// Health probes of workloads that name this region.
 fn served_there<'a>(cx: &Cx<'a>, region: &Region) -> Vec<Option<&'a Observed<ProbeReading>>> {
     let mut all = Vec::new();
-    for w in &cx.estate.workloads {
+    for (place, w) in cx.estate.workloads.iter().enumerate() {
         let here = w.health.iter().enumerate().filter(|(_, h)| h.region.as_ref() == Some(&region.id));
-        all.extend(here.map(|(index, _)| of_workload(cx, w, index)));
+        all.extend(here.map(|(index, _)| of_workload(cx.seen.workload(place), index)));
     }
     all
 }
 
 /// One health probe of a workload, by its place.
-pub(crate) fn of_workload<'a>(cx: &Cx<'a>, w: &Workload, index: usize) -> Option<&'a Observed<ProbeReading>> {
-    let wanted = |key: &ProbeKey| matches!(key, ProbeKey::WorkloadHealth { index: n, .. } if *n == index);
-    cx.seen.workload(&w.id).probe(wanted)
+pub(crate) fn of_workload<'a>(seen: SeenOf<'_, 'a>, index: usize) -> Option<&'a Observed<ProbeReading>> {
+    seen.probe(|key| matches!(key, ProbeKey::WorkloadHealth { index: n, .. } if *n == index))
 }
 
 fn as_region(reason: Reason, region: &RegionId) -> Reason {
@@ -56,26 +58,35 @@ fn as_region(reason: Reason, region: &RegionId) -> Reason {
     }
 }
 
-/// One health probe judged: its state, why, and when it was last seen well.
+/// One health probe judged.
+pub(crate) struct HealthSeen {
+    pub state: State,
+    pub reason: Option<Reason>,
+    /// When it was last seen well.
+    pub at: Option<Time>,
+    pub freshness: Freshness,
+}
+
 pub(crate) fn health<'a>(
     cx: &Cx<'a>,
     observed: Option<&'a Observed<ProbeReading>>,
     region: Option<&RegionId>,
-) -> (State, Option<Reason>, Option<Time>) {
-    let region = region.cloned();
-    let Some(observed) = cx.ages(observed) else {
-        return (State::Unknown, Some(Reason::HealthUnseen { region }), None);
+) -> HealthSeen {
+    let unseen = || Some(Reason::HealthUnseen { region: region.cloned() });
+    let Some(observed) = observed else {
+        return HealthSeen { state: State::Unknown, reason: unseen(), at: None, freshness: Freshness::Unseen };
     };
-    let (seen, freshness) = observed.get(cx.now);
+    let Look { seen, freshness, .. } = cx.look(observed);
     let at = seen.map(|s| s.at);
     if observed.failures() >= DOWN_AFTER {
         let detail = observed.problem().map(said).unwrap_or_default();
         let failures = observed.failures();
-        return (State::Critical, Some(Reason::HealthFailing { region, failures, detail }), at);
+        let reason = Some(Reason::HealthFailing { region: region.cloned(), failures, detail });
+        return HealthSeen { state: State::Critical, reason, at, freshness };
     }
     match freshness.is_current() {
-        true => (State::Ok, None, at),
-        false => (State::Unknown, Some(Reason::HealthUnseen { region }), at),
+        true => HealthSeen { state: State::Ok, reason: None, at, freshness },
+        false => HealthSeen { state: State::Unknown, reason: unseen(), at, freshness },
     }
 }
 

@@ -12,8 +12,7 @@ pub(crate) fn estimate(cx: &Cx, workload: &Workload) -> (Option<Dur>, RtoBasis) 
     let defaults = &cx.estate.defaults;
     let detect = defaults.detect.unwrap_or(defaults.poll.times(2));
     let traffic = workload.routes.iter().filter_map(|r| r.ttl).max().unwrap_or(Dur::ZERO);
-    let runbook = workload.runbooks.get(&RunbookKind::Failover).and_then(|id| cx.runbooks.get(id.as_str()));
-    let path = runbook.and_then(|r| critical_path(&r.steps));
+    let path = cx.ground.failover_takes(workload);
     let whole = path.zip(defaults.decide).map(|(path, decide)| detect + decide + path + traffic);
     match whole {
         Some(whole) => (Some(whole), RtoBasis::Declared),
@@ -23,7 +22,7 @@ pub(crate) fn estimate(cx: &Cx, workload: &Workload) -> (Option<Dur>, RtoBasis) 
 
 /// The longest way through the main steps, each taking what it declares;
 /// `None` where a step declares nothing.
-fn critical_path(steps: &[StepPlan]) -> Option<Dur> {
+pub(crate) fn critical_path(steps: &[StepPlan]) -> Option<Dur> {
     let main: Vec<_> = steps.iter().filter(|s| s.phase == Phase::Main).collect();
     let mut ends: HashMap<&str, Dur> = HashMap::default();
     // Steps may need later ones; each round settles at least one more, and a

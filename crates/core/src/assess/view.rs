@@ -30,13 +30,14 @@ impl State {
 }
 
 /// From best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     Unaffected,
     Exposed,
     Recoverable,
     Breach,
+    #[default]
     Unknown,
     Lost,
 }
@@ -411,8 +412,8 @@ pub struct ReplicaView {
     pub survives: bool,
 }
 
-/// A verdict with what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A verdict with what it rests on; by default that nothing is known.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Judged {
     pub verdict: Verdict,
     /// The region it would recover into.

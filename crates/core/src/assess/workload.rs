@@ -1,8 +1,9 @@
 //! One workload: where it is, how it is, and what its loss would be now.
 
-use super::asset::{self, AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd, due_every};
+use super::asset::{self, AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
 use super::domains::Lost;
-use super::region::{health, of_workload, said};
+use super::index::SeenOf;
+use super::region::{HealthSeen, health, of_workload, said};
 use super::{
     AssetView, CopyView, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView, RtoBasis,
     RtoView, State, WorkloadView, rto,
@@ -31,8 +32,11 @@ pub(crate) struct Facts<'a> {
     pub rto_estimate: (Option<Dur>, RtoBasis),
 }
 
-pub(crate) fn facts<'a>(cx: &Cx<'a>, workload: &'a Workload) -> Facts<'a> {
-    let (seen, home_unseen) = seen_home(cx, workload);
+/// `place`: of the workload in the estate.
+pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
+    let workload = &cx.estate.workloads[place];
+    let of = cx.seen.workload(place);
+    let (seen, home_unseen) = seen_home(cx, workload, of);
     let declared = workload.home.clone();
     let moved = seen.clone().zip(declared.clone()).filter(|(s, d)| s != d);
     let home = seen.or(declared);
@@ -50,19 +54,19 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, workload: &'a Workload) -> Facts<'a> {
         home_unseen,
         last_served: None,
         failing_since: None,
-        assets: workload.assets.iter().map(|a| asset::facts(cx, workload, a)).collect(),
+        assets: cx.ground.assets(place).iter().map(|on| asset::facts(cx, on)).collect(),
         rpo,
         rto,
         rto_estimate: rto::estimate(cx, workload),
     };
     for (index, declared) in workload.health.iter().enumerate() {
-        let observed = of_workload(cx, workload, index);
-        let (state, reason, at) = health(cx, observed, declared.region.as_ref());
+        let observed = of_workload(of, index);
+        let seen = health(cx, observed, declared.region.as_ref());
         if serves(&facts, declared.region.as_ref()) {
-            facts.last_served = facts.last_served.max(at);
+            facts.last_served = facts.last_served.max(seen.at);
             facts.failing_since = facts.failing_since.max(observed.and_then(|o| o.failing_since()));
         }
-        facts.health.push((health_view(cx, observed, declared, state, at), reason));
+        facts.health.push((health_view(observed, declared, &seen), seen.reason));
     }
     facts
 }
@@ -74,15 +78,14 @@ fn serves(facts: &Facts, region: Option<&RegionId>) -> bool {
 
 /// Where `active_when` says it serves, remembered while it cannot be seen, and
 /// why that is a guess, if it is one.
-fn seen_home(cx: &Cx, workload: &Workload) -> (Option<RegionId>, Option<String>) {
+fn seen_home<'a>(cx: &Cx<'a>, workload: &Workload, seen: SeenOf<'_, 'a>) -> (Option<RegionId>, Option<String>) {
     let Some(probe) = &workload.active_when else { return (None, None) };
-    let seen = cx.seen.workload(&workload.id);
-    let observed = cx.ages(seen.probe(|key| matches!(key, ProbeKey::ActiveWhen { .. })));
+    let observed = seen.probe(|key| matches!(key, ProbeKey::ActiveWhen { .. }));
     let Some(observed) = observed else { return (None, Some("not asked yet".to_owned())) };
-    let (last, freshness) = observed.get(cx.now);
+    let Look { seen: last, freshness, .. } = cx.look(observed);
     let text = last.and_then(|s| s.value.text.as_deref()).map(str::trim);
     let id = text.map(|text| probe.map.get(text).map_or(text, String::as_str));
-    let home = id.and_then(|id| cx.regions.get(id)).map(|r| r.id.clone());
+    let home = id.and_then(|id| cx.region(id)).map(|r| r.id.clone());
     let guess = match (&home, freshness.is_current()) {
         (_, false) => Some(observed.problem().map(said).unwrap_or_else(|| freshness.as_str().to_owned())),
         (None, true) => Some(format!("{:?} is no region", text.unwrap_or_default())),
@@ -92,22 +95,20 @@ fn seen_home(cx: &Cx, workload: &Workload) -> (Option<RegionId>, Option<String>)
 }
 
 fn health_view(
-    cx: &Cx,
     observed: Option<&Observed<ProbeReading>>,
     declared: &Health,
-    state: State,
-    at: Option<Time>,
+    seen: &HealthSeen,
 ) -> HealthView {
-    let detail = match observed.map(|o| (o.problem(), o.get(cx.now).0)) {
+    let detail = match observed.map(|o| (o.problem(), o.last())) {
         Some((Some(problem), _)) => said(problem),
-        Some((None, Some(seen))) => seen.value.detail.clone(),
+        Some((None, Some(last))) => last.value.detail.clone(),
         _ => "not asked yet".to_owned(),
     };
     HealthView {
         region: declared.region.clone(),
-        state,
-        freshness: observed.map_or(Freshness::Unseen, |o| o.freshness(cx.now)),
-        observed_at: at,
+        state: seen.state,
+        freshness: seen.freshness,
+        observed_at: seen.at,
         detail,
     }
 }
@@ -118,14 +119,14 @@ pub(crate) fn writes_end(cx: &Cx, facts: &Facts, asset: &AssetFacts) -> WritesEn
     // only looks dead may still write.
     let declared = || facts.serving.iter().any(|r| cx.lost.region(r));
     let known_dead = cx.scenario.impact_began.filter(|_| declared());
-    let w_hi = match known_dead {
+    let hi = match known_dead {
         Some(began) => {
             let seen = [facts.last_served, facts.failing_since, asset.last_write];
-            seen.into_iter().flatten().fold(began, Time::max)
+            seen.into_iter().flatten().fold(began, Time::max).timestamp_millis()
         }
-        None => cx.now,
+        None => cx.now_ms,
     };
-    WritesEnd::new(asset.last_write, w_hi)
+    WritesEnd { lo: asset.last_write.map(|at| at.timestamp_millis()), hi }
 }
 
 pub(crate) fn view(
@@ -161,7 +162,7 @@ pub(crate) fn view(
             p90: None,
             basis: facts.rto_estimate.1,
         },
-        assets: facts.assets.iter().map(|a| asset_view(cx, a, &if_home_lost, lost)).collect(),
+        assets: facts.assets.iter().map(|a| asset_view(a, &if_home_lost, lost)).collect(),
         health: facts.health.into_iter().map(|(view, _)| view).collect(),
         if_home_lost,
         verdict,
@@ -181,15 +182,16 @@ fn rpo(cx: &Cx, facts: &Facts, if_home_lost: &Judged) -> RpoView {
         }
     }
     let required = facts.assets.iter().filter(|a| a.asset.required && a.asset.rebuild.is_none());
-    let design = required.map(|a| design_rpo(facts, a)).collect::<Option<Vec<_>>>();
-    RpoView { target: facts.rpo, actual, ratio, design: design.and_then(|all| all.into_iter().max()) }
+    // Unknown as soon as it is unknown for one.
+    let design = required.map(|a| design_rpo(facts, a)).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
+    RpoView { target: facts.rpo, actual, ratio, design: design.flatten() }
 }
 
 /// The least that schedules and replicas outside the home allow.
 fn design_rpo(facts: &Facts, asset: &AssetFacts) -> Option<Dur> {
     let away = |region: &RegionId| !facts.serving.contains(region);
     let replicas = asset.replicas.iter().filter(|r| away(&r.replica.region)).map(|_| Dur::ZERO);
-    replicas.chain(asset.copies.iter().filter_map(|c| due_every(c.copy))).min()
+    replicas.chain(asset.copies.iter().filter_map(|c| c.on.due.map(|(every, _)| every))).min()
 }
 
 fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(State, Reason)>) {
@@ -258,7 +260,7 @@ fn assets(asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)
                 State::Warning,
                 Reason::CopyNote {
                     asset: id.clone(),
-                    store: copy.copy.store.clone(),
+                    store: copy.on.store.clone(),
                     detail: "this copy has no usable point".to_owned(),
                 },
             );
@@ -302,7 +304,7 @@ fn moved(facts: &Facts, findings: &mut Vec<Finding>, state: &mut State) {
     });
 }
 
-fn asset_view(cx: &Cx, asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
+fn asset_view(asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
     let usable = asset.copies.iter().filter_map(|c| c.summary.and_then(|s| s.last_good.as_ref()));
     AssetView {
         id: asset.asset.id.clone(),
@@ -312,23 +314,23 @@ fn asset_view(cx: &Cx, asset: &AssetFacts, judged: &Judged, lost: &Lost) -> Asse
         last_proven: None,
         loss: super::judge::loss_of(judged, &asset.asset.id)
             .unwrap_or(Loss { lower: Dur::ZERO, upper: None }),
-        copies: asset.copies.iter().enumerate().map(|(n, c)| copy_view(cx, n, c, lost)).collect(),
+        copies: asset.copies.iter().enumerate().map(|(n, c)| copy_view(n, c, lost)).collect(),
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica_view(n, r, lost)).collect(),
     }
 }
 
-fn copy_view(cx: &Cx, index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
+fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
     CopyView {
         index,
-        store: copy.copy.store.clone(),
-        region: cx.stores.get(copy.copy.store.as_str()).and_then(|s| s.region.clone()),
-        format: copy.copy.format.clone(),
+        store: copy.on.store.clone(),
+        region: copy.on.region.clone(),
+        format: copy.on.format.clone(),
         state: copy.state,
         reason: copy.reasons.first().map(ToString::to_string),
         freshness: copy.freshness,
         observed_at: copy.observed_at,
         summary: copy.summary.cloned(),
-        survives: !lost.store(&copy.copy.store),
+        survives: !lost.store(copy.on.place),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dur, Problem, Time};
+use super::{Dur, Millis, Problem, Time};
 
 /// One successful look.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +58,18 @@ impl Freshness {
     }
 }
 
+/// An observation as it stands at one instant.
+#[derive(Debug)]
+pub struct Look<'a, T> {
+    /// The last value seen, however old.
+    pub seen: Option<&'a Seen<T>>,
+    /// When that was; of no meaning where nothing was seen.
+    pub at: Millis,
+    pub freshness: Freshness,
+    /// In how long freshness next changes by time alone.
+    pub left: Option<Dur>,
+}
+
 impl<T> Observed<T> {
     pub fn never(every: Dur) -> Self {
         Self { last: None, failure: None, failing_since: None, failures: 0, every }
@@ -78,6 +90,10 @@ impl<T> Observed<T> {
         self.failing_since.get_or_insert(at);
         self.failures = self.failures.saturating_add(1);
     }
+    /// The last successful look, however old.
+    pub fn last(&self) -> Option<&Seen<T>> {
+        self.last.as_ref()
+    }
     /// The last value seen, however old, and how much to believe it.
     pub fn get(&self, now: Time) -> (Option<&Seen<T>>, Freshness) {
         (self.last.as_ref(), self.freshness(now))
@@ -87,22 +103,24 @@ impl<T> Observed<T> {
         self.last.as_ref().filter(|_| self.freshness(now).is_current())
     }
     pub fn freshness(&self, now: Time) -> Freshness {
-        if self.failure.is_some() {
-            return Freshness::Unreachable;
-        }
-        let Some(seen) = &self.last else { return Freshness::Unseen };
-        match Dur::between(seen.at, now) {
-            age if age <= self.every.times(2) => Freshness::Fresh,
-            age if age <= self.every.times(5) => Freshness::Ageing,
-            _ => Freshness::Stale,
-        }
+        self.look(now.timestamp_millis()).freshness
     }
-    /// In how long freshness next changes by time alone.
-    pub fn next_change(&self, now: Time) -> Option<Dur> {
-        let seen = self.last.as_ref().filter(|_| self.failure.is_none())?;
-        let age = Dur::between(seen.at, now);
-        let left = |polls| self.every.times(polls) + Dur::millis(1) - age;
-        [left(2), left(5)].into_iter().find(|left| *left > Dur::ZERO)
+    /// All that assessment asks of an observation, its age measured once.
+    pub fn look(&self, now: Millis) -> Look<'_, T> {
+        let seen = self.last.as_ref();
+        let at = seen.map_or(0, |s| s.at.timestamp_millis());
+        if seen.is_none() || self.failure.is_some() {
+            let freshness = self.failure.as_ref().map_or(Freshness::Unseen, |_| Freshness::Unreachable);
+            return Look { seen, at, freshness, left: None };
+        }
+        let age = Dur::millis(now.saturating_sub(at));
+        let (fresh, ageing) = (self.every.times(2), self.every.times(5));
+        let (freshness, until) = match age {
+            age if age <= fresh => (Freshness::Fresh, Some(fresh)),
+            age if age <= ageing => (Freshness::Ageing, Some(ageing)),
+            _ => (Freshness::Stale, None),
+        };
+        Look { seen, at, freshness, left: until.map(|until| until + Dur::millis(1) - age) }
     }
     pub fn problem(&self) -> Option<&Problem> {
         self.failure.as_ref().map(|(_, p)| &**p)
@@ -140,6 +158,11 @@ mod tests {
         for (age, expected) in table {
             assert_eq!(seen.freshness(t0 + Dur::secs(age)), expected, "{age}");
         }
+        let left = |age: i64| seen.look(Dur::secs(age).as_millis()).left;
+        assert_eq!(left(0), Some(Dur::millis(20_001)));
+        assert_eq!(left(20), Some(Dur::millis(1)), "it is fresh up to and with the last instant");
+        assert_eq!(left(21), Some(Dur::millis(29_001)));
+        assert_eq!(left(51), None, "what is stale stays so");
         assert!(seen.current(t0 + Dur::secs(51)).is_none());
         seen.fail(Problem::new(crate::model::Code::PROBE_REFUSED, "x"), t0 + Dur::secs(1));
         seen.fail(Problem::new(crate::model::Code::PROBE_REFUSED, "x"), t0 + Dur::secs(2));

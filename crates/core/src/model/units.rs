@@ -8,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// An instant, always in UTC.
 pub type Time = DateTime<Utc>;
 
+/// Whole milliseconds since 1970: several times cheaper to compare and to
+/// subtract than an instant, where it is done ten thousand times over.
+pub type Millis = i64;
+
 /// Where the present comes from: passed in, so that tests own it.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Time;
