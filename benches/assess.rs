@@ -13,6 +13,9 @@ const REGIONS: usize = 20;
 const WORKLOADS: usize = 1_000;
 const COPIES: usize = 10;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

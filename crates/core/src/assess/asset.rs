@@ -37,9 +37,18 @@ pub(crate) struct CopyFacts<'a> {
     pub state: State,
     pub reasons: Vec<Reason>,
     pub freshness: Freshness,
-    pub summary: Option<&'a Arc<CopySummary>>,
+    /// The last successful look at it.
+    pub seen: Option<&'a Seen<Arc<CopySummary>>>,
     pub received: Option<Received>,
-    pub observed_at: Option<Time>,
+}
+
+impl CopyFacts<'_> {
+    pub fn observed_at(&self) -> Option<Time> {
+        self.seen.map(|s| s.at)
+    }
+    pub fn last_good(&self) -> Option<&PointRef> {
+        self.seen.and_then(|s| s.value.last_good.as_ref())
+    }
 }
 
 /// Up to when a survivor is known to have received, and when that was so; in
@@ -193,15 +202,7 @@ fn copy<'a>(
         reasons.insert(0, Reason::CopyUnreachable { asset, store, detail });
         state = state.max(State::Unknown);
     }
-    CopyFacts {
-        on,
-        state,
-        reasons,
-        freshness,
-        summary: seen.map(|s| &s.value),
-        received,
-        observed_at: seen.map(|s| s.at),
-    }
+    CopyFacts { on, state, reasons, freshness, seen, received }
 }
 
 /// What is wrong with a copy that was seen.

@@ -3,16 +3,24 @@
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::{asset, rto};
+use super::{RtoBasis, asset, rto};
 use crate::model::*;
 
 /// Made of one estate, and of use with that one alone.
 pub(crate) struct Ground {
     regions: HashMap<RegionId, usize>,
     workloads: HashMap<WorkloadId, usize>,
-    runbooks: HashMap<RunbookId, (usize, Option<Dur>)>,
-    /// By workload, then in the order in which it declares its assets.
-    assets: Vec<Vec<AssetGround>>,
+    of: Vec<WorkloadGround>,
+}
+
+pub(crate) struct WorkloadGround {
+    /// Its place were the workloads sorted by their ids.
+    pub rank: usize,
+    /// RPO and RTO for the loss of its region.
+    pub objective: (Option<Dur>, Option<Dur>),
+    pub rto_estimate: (Option<Dur>, RtoBasis),
+    /// In the order in which they are declared.
+    pub assets: Vec<AssetGround>,
 }
 
 pub(crate) struct AssetGround {
@@ -38,36 +46,37 @@ pub(crate) struct CopyGround {
 
 impl Ground {
     pub fn of(estate: &Estate) -> Self {
-        let planned =
-            |(n, r): (usize, &Runbook)| (r.id.clone(), (n, rto::critical_path(&r.steps)));
         let mut ground = Self {
             regions: estate.regions.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect(),
             workloads: estate.workloads.iter().enumerate().map(|(n, w)| (w.id.clone(), n)).collect(),
-            runbooks: estate.runbooks.iter().enumerate().map(planned).collect(),
-            assets: Vec::new(),
+            of: Vec::new(),
         };
-        let stores: HashMap<_, _> = estate.stores.iter().enumerate().map(|(n, s)| (s.id.as_str(), n)).collect();
-        let mut formats = HashMap::default();
-        let mut copy = |copy: &CopyDef| {
-            let place = stores.get(copy.store.as_str()).copied();
-            let store = place.map(|n| &estate.stores[n]);
-            CopyGround {
-                place,
-                store: store.map_or_else(|| copy.store.clone(), |s| s.id.clone()),
-                region: store.and_then(|s| s.region.clone()),
-                format: formats.entry(copy.format.clone()).or_insert_with(|| copy.format.clone()).clone(),
-                due: asset::due_every(copy).map(|every| (every, grace(copy, every))),
-            }
-        };
-        let asset = |(n, m): (usize, usize)| {
-            let owner = ground.owner(estate, n, m);
-            let promoted = ground.promotes(estate, n, owner);
-            let copies = estate.workloads[owner.0].assets[owner.1].copies.iter().map(&mut copy).collect();
-            AssetGround { owner, promoted, copies }
-        };
-        let places = estate.workloads.iter().enumerate().map(|(n, w)| (0..w.assets.len()).map(move |m| (n, m)));
-        let mut asset = asset;
-        ground.assets = places.map(|of| of.map(&mut asset).collect()).collect();
+        let mut copies = Copies::of(estate);
+        let runbooks: HashMap<_, _> =
+            estate.runbooks.iter().map(|r| (r.id.as_str(), (r, rto::critical_path(&r.steps)))).collect();
+        let mut of = Vec::with_capacity(estate.workloads.len());
+        for (n, w) in estate.workloads.iter().enumerate() {
+            let failover = w.runbooks.get(&RunbookKind::Failover).and_then(|id| runbooks.get(id.as_str()));
+            let asset = |m| {
+                let owner = ground.owner(estate, n, m);
+                let declared = &estate.workloads[owner.0].assets[owner.1].copies;
+                AssetGround {
+                    owner,
+                    promoted: failover.is_some_and(|(runbook, _)| promotes(runbook, estate, owner)),
+                    copies: declared.iter().map(|copy| copies.ground(estate, copy)).collect(),
+                }
+            };
+            of.push(WorkloadGround {
+                rank: 0,
+                objective: estate.objective(w, DomainKind::Region, LossMode::Gone),
+                rto_estimate: rto::estimate(&estate.defaults, w, failover.and_then(|(_, takes)| *takes)),
+                assets: (0..w.assets.len()).map(asset).collect(),
+            });
+        }
+        let mut order: Vec<_> = (0..of.len()).collect();
+        order.sort_by_key(|n| &estate.workloads[*n].id);
+        order.into_iter().enumerate().for_each(|(rank, n)| of[n].rank = rank);
+        ground.of = of;
         ground
     }
 
@@ -77,17 +86,9 @@ impl Ground {
     pub fn workload(&self, id: &str) -> Option<usize> {
         self.workloads.get(id).copied()
     }
-    pub fn assets(&self, workload: usize) -> &[AssetGround] {
-        &self.assets[workload]
-    }
-
-    /// How long the workload's failover takes where every step says.
-    pub fn failover_takes(&self, workload: &Workload) -> Option<Dur> {
-        self.failover(workload)?.1
-    }
-
-    fn failover(&self, workload: &Workload) -> Option<(usize, Option<Dur>)> {
-        self.runbooks.get(workload.runbooks.get(&RunbookKind::Failover)?).copied()
+    /// Of the workload at a place in the estate.
+    pub fn at(&self, workload: usize) -> &WorkloadGround {
+        &self.of[workload]
     }
 
     /// Follows `uses` one step; a chain of uses is refused when the estate loads.
@@ -99,14 +100,36 @@ impl Ground {
         });
         found.unwrap_or((n, m))
     }
+}
 
-    fn promotes(&self, estate: &Estate, n: usize, owner: (usize, usize)) -> bool {
-        let Some((runbook, _)) = self.failover(&estate.workloads[n]) else { return false };
-        let workload = &estate.workloads[owner.0];
-        let asset = &workload.assets[owner.1].id;
-        let steps = estate.runbooks[runbook].steps.iter();
-        let mut named = steps.filter_map(|s| s.promotes.as_deref()?.split_once('/'));
-        named.any(|(w, a)| workload.id == *w && *asset == *a)
+fn promotes(runbook: &Runbook, estate: &Estate, owner: (usize, usize)) -> bool {
+    let workload = &estate.workloads[owner.0];
+    let asset = &workload.assets[owner.1].id;
+    let mut named = runbook.steps.iter().filter_map(|s| s.promotes.as_deref()?.split_once('/'));
+    named.any(|(w, a)| workload.id == *w && *asset == *a)
+}
+
+/// Resolves the names in copies.
+struct Copies<'a> {
+    stores: HashMap<&'a str, usize>,
+    formats: HashMap<&'a str, FormatId>,
+}
+
+impl<'a> Copies<'a> {
+    fn of(estate: &'a Estate) -> Self {
+        let stores = estate.stores.iter().enumerate().map(|(n, s)| (s.id.as_str(), n)).collect();
+        Self { stores, formats: HashMap::default() }
+    }
+    fn ground(&mut self, estate: &Estate, copy: &'a CopyDef) -> CopyGround {
+        let place = self.stores.get(copy.store.as_str()).copied();
+        let store = place.map(|n| &estate.stores[n]);
+        CopyGround {
+            place,
+            store: store.map_or_else(|| copy.store.clone(), |s| s.id.clone()),
+            region: store.and_then(|s| s.region.clone()),
+            format: self.formats.entry(copy.format.as_str()).or_insert_with(|| copy.format.clone()).clone(),
+            due: asset::due_every(copy).map(|every| (every, grace(copy, every))),
+        }
     }
 }
 

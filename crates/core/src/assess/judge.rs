@@ -237,7 +237,7 @@ fn candidate(
     lost: &Lost,
     region: &RegionId,
 ) -> Result<Judged, Reason> {
-    let view = regions.iter().find(|r| r.id == *region);
+    let view = cx.ground.region(region.as_str()).map(|n| &regions[n]);
     let own = facts.health.iter().filter(|(h, _)| h.region.as_ref() == Some(region)).map(|(h, _)| h);
     if let Some(down) = own.clone().find(|h| h.state == State::Critical) {
         return Err(Reason::RegionDown { region: region.clone(), detail: down.detail.clone() });
@@ -302,7 +302,7 @@ fn assets(cx: &Cx, facts: &Facts, lost: &Lost, region: Option<&RegionId>) -> Jud
         loss: Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) },
         rto: None,
         rto_basis: RtoBasis::Unknown,
-        using: Vec::new(),
+        using: Vec::with_capacity(facts.assets.len()),
         rejected: Vec::new(),
         reasons: Vec::new(),
         assumptions: Vec::new(),
@@ -367,12 +367,11 @@ struct Offer<'a> {
 
 impl Offer<'_> {
     fn using(self, asset: &AssetFacts) -> Using {
-        let summary = self.copy.and_then(|c| c.summary);
         Using {
             asset: asset.asset.id.clone(),
             copy: self.copy.map(|c| c.on.store.clone()),
             replica: self.replica.cloned(),
-            point: summary.and_then(|s| s.last_good.as_ref()).map(|p| p.id.clone()),
+            point: self.copy.and_then(CopyFacts::last_good).map(|p| p.id.clone()),
             loss: self.loss,
         }
     }
@@ -394,12 +393,7 @@ impl<'a> Best<'a> {
     }
 }
 
-fn best_source(
-    asset: &AssetFacts,
-    lost: &Lost,
-    region: Option<&RegionId>,
-    writes: WritesEnd,
-) -> Source {
+fn best_source(asset: &AssetFacts, lost: &Lost, region: Option<&RegionId>, writes: WritesEnd) -> Source {
     let mut unseen = false;
     let mut best = Best::default();
     for facts in &asset.replicas {
@@ -425,7 +419,7 @@ fn best_source(
         _ => {}
     }
     for facts in asset.copies.iter().filter(|c| !lost.store(c.on.place)) {
-        match (facts.received, facts.summary) {
+        match (facts.received, facts.seen) {
             (Some(received), Some(_)) => {
                 let loss = received.loss(writes);
                 best.offer(facts.freshness, Offer { loss, replica: None, copy: Some(facts) });

@@ -149,11 +149,21 @@ fn whole(cx: &Cx) -> Assessment {
 
     let mut findings = Vec::new();
     let mut workloads = Vec::with_capacity(facts.len());
+    let mut order = Vec::with_capacity(facts.len());
     for (n, (fact, home)) in facts.into_iter().zip(at_home).enumerate() {
         let verdict = under.as_mut().map(|all| std::mem::take(&mut all[n]));
-        workloads.push(workload::view(cx, fact, home, verdict, &lost, &mut findings));
+        let by_id = fact.rank;
+        let view = workload::view(cx, fact, home, verdict, &lost, &mut findings);
+        let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
+        // Worst state first, then by tier, then worst verdict, then by id.
+        order.push((Reverse(view.state), view.tier.unwrap_or(u8::MAX), Reverse(verdict), by_id, n));
+        workloads.push(Some(view));
     }
-    let workloads = worst_first(workloads);
+    // Views are large: their places are sorted, and each is moved once.
+    order.sort_unstable();
+    let mut worst_first = Vec::with_capacity(order.len());
+    worst_first.extend(order.into_iter().filter_map(|(.., n)| workloads[n].take()));
+    let workloads = worst_first;
     findings.sort_by(|a, b| (b.severity, &a.subject, &a.rule).cmp(&(a.severity, &b.subject, &b.rule)));
     let states = workloads.iter().map(|w| w.state).chain(regions.iter().map(|r| r.state));
     Assessment {
@@ -165,17 +175,4 @@ fn whole(cx: &Cx) -> Assessment {
         findings,
         next_change: cx.next.get().map(|left| cx.now + left),
     }
-}
-
-/// Worst state first, then by tier, then worst verdict, then by id. Views are
-/// large: their places are sorted, and each is moved once.
-fn worst_first(views: Vec<WorkloadView>) -> Vec<WorkloadView> {
-    let rank = |w: &WorkloadView| {
-        let verdict = w.verdict.as_ref().unwrap_or(&w.if_home_lost).verdict;
-        Reverse((w.state, Reverse(w.tier.unwrap_or(u8::MAX)), verdict))
-    };
-    let mut order: Vec<_> = views.iter().enumerate().map(|(n, w)| (rank(w), n)).collect();
-    order.sort_unstable_by(|(a, n), (b, m)| a.cmp(b).then_with(|| views[*n].id.cmp(&views[*m].id)));
-    let mut views: Vec<_> = views.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|(_, n)| views[n].take()).collect()
 }

@@ -74,7 +74,12 @@ pub(crate) fn health<'a>(
 ) -> HealthSeen {
     let unseen = || Some(Reason::HealthUnseen { region: region.cloned() });
     let Some(observed) = observed else {
-        return HealthSeen { state: State::Unknown, reason: unseen(), at: None, freshness: Freshness::Unseen };
+        return HealthSeen {
+            state: State::Unknown,
+            reason: unseen(),
+            at: None,
+            freshness: Freshness::Unseen,
+        };
     };
     let Look { seen, freshness, .. } = cx.look(observed);
     let at = seen.map(|s| s.at);

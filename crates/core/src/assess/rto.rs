@@ -3,16 +3,18 @@
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::{Cx, RtoBasis};
+use super::RtoBasis;
 use crate::model::*;
 
-/// `None` where any part is not known: an estimate that leaves one out would
-/// be small, not careful.
-pub(crate) fn estimate(cx: &Cx, workload: &Workload) -> (Option<Dur>, RtoBasis) {
-    let defaults = &cx.estate.defaults;
+/// `path`: how long the steps of its failover take. `None` where any part is
+/// not known: an estimate that leaves one out would be small, not careful.
+pub(crate) fn estimate(
+    defaults: &Defaults,
+    workload: &Workload,
+    path: Option<Dur>,
+) -> (Option<Dur>, RtoBasis) {
     let detect = defaults.detect.unwrap_or(defaults.poll.times(2));
     let traffic = workload.routes.iter().filter_map(|r| r.ttl).max().unwrap_or(Dur::ZERO);
-    let path = cx.ground.failover_takes(workload);
     let whole = path.zip(defaults.decide).map(|(path, decide)| detect + decide + path + traffic);
     match whole {
         Some(whole) => (Some(whole), RtoBasis::Declared),

@@ -159,7 +159,9 @@ fn each_loss_gets_its_verdict() {
 fn many_scenarios_at_once_say_what_each_says_alone() {
     let well = World::well();
     let each: Vec<_> = [&["ie"][..], &["fr"], &["us"], &["ie", "fr"]].map(Scenario::gone).into();
-    for (scenario, all) in each.iter().zip(Assessor::new(Arc::new(well.estate.clone())).judge_all(&well.seen, well.now, &each)) {
+    for (scenario, all) in
+        each.iter().zip(Assessor::new(Arc::new(well.estate.clone())).judge_all(&well.seen, well.now, &each))
+    {
         assert_eq!(Some(&all[0]), well.assess(scenario).1.verdict.as_ref(), "{scenario}");
     }
 }

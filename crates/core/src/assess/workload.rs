@@ -1,18 +1,22 @@
 //! One workload: where it is, how it is, and what its loss would be now.
 
+use std::sync::Arc;
+
 use super::asset::{self, AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
 use super::domains::Lost;
 use super::index::SeenOf;
 use super::region::{HealthSeen, health, of_workload, said};
 use super::{
     AssetView, CopyView, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView, RtoBasis,
-    RtoView, State, WorkloadView, rto,
+    RtoView, State, WorkloadView,
 };
 use crate::model::*;
 
 /// What holds under every scenario.
 pub(crate) struct Facts<'a> {
     pub workload: &'a Workload,
+    /// Its place were the workloads sorted by their ids.
+    pub rank: usize,
     /// Seen to serve, else declared.
     pub home: Option<RegionId>,
     /// Where observation and declaration disagree: (seen, declared).
@@ -44,20 +48,22 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
     if serving.is_empty() {
         serving.extend(home.clone());
     }
-    let (rpo, rto) = cx.estate.objective(workload, DomainKind::Region, LossMode::Gone);
+    let on = cx.ground.at(place);
+    let (rpo, rto) = on.objective;
     let mut facts = Facts {
         workload,
         home,
         moved,
         serving,
-        health: Vec::new(),
+        health: Vec::with_capacity(workload.health.len()),
         home_unseen,
         last_served: None,
         failing_since: None,
-        assets: cx.ground.assets(place).iter().map(|on| asset::facts(cx, on)).collect(),
+        assets: on.assets.iter().map(|on| asset::facts(cx, on)).collect(),
         rpo,
         rto,
-        rto_estimate: rto::estimate(cx, workload),
+        rto_estimate: on.rto_estimate,
+        rank: on.rank,
     };
     for (index, declared) in workload.health.iter().enumerate() {
         let observed = of_workload(of, index);
@@ -78,7 +84,11 @@ fn serves(facts: &Facts, region: Option<&RegionId>) -> bool {
 
 /// Where `active_when` says it serves, remembered while it cannot be seen, and
 /// why that is a guess, if it is one.
-fn seen_home<'a>(cx: &Cx<'a>, workload: &Workload, seen: SeenOf<'_, 'a>) -> (Option<RegionId>, Option<String>) {
+fn seen_home<'a>(
+    cx: &Cx<'a>,
+    workload: &Workload,
+    seen: SeenOf<'_, 'a>,
+) -> (Option<RegionId>, Option<String>) {
     let Some(probe) = &workload.active_when else { return (None, None) };
     let observed = seen.probe(|key| matches!(key, ProbeKey::ActiveWhen { .. }));
     let Some(observed) = observed else { return (None, Some("not asked yet".to_owned())) };
@@ -146,7 +156,7 @@ pub(crate) fn view(
     reasons.sort_by_key(|(s, _)| std::cmp::Reverse(*s));
     let seen = facts.assets.iter().flat_map(|a| {
         let replicas = a.replicas.iter().map(|r| r.observed_at);
-        replicas.chain(a.copies.iter().map(|c| c.observed_at))
+        replicas.chain(a.copies.iter().map(CopyFacts::observed_at))
     });
     let oldest = seen.chain(facts.health.iter().map(|(h, _)| h.observed_at)).min().flatten();
     WorkloadView {
@@ -234,7 +244,7 @@ fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(St
 fn assets(asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)) {
     let id = &asset.asset.id;
     let usable = asset.copies.iter().any(|c| c.received.is_some());
-    let unseen = asset.copies.iter().any(|c| c.summary.is_none());
+    let unseen = asset.copies.iter().any(|c| c.seen.is_none());
     let only_replicas = asset.copies.is_empty() && !asset.replicas.is_empty();
     if !usable && !unseen && !only_replicas {
         add(State::Critical, Reason::NoUsablePoint { asset: id.clone() });
@@ -255,7 +265,7 @@ fn assets(asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)
             };
             add(state, reason.clone());
         }
-        if copy.summary.is_some() && copy.received.is_none() && usable {
+        if copy.seen.is_some() && copy.received.is_none() && usable {
             add(
                 State::Warning,
                 Reason::CopyNote {
@@ -305,7 +315,7 @@ fn moved(facts: &Facts, findings: &mut Vec<Finding>, state: &mut State) {
 }
 
 fn asset_view(asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
-    let usable = asset.copies.iter().filter_map(|c| c.summary.and_then(|s| s.last_good.as_ref()));
+    let usable = asset.copies.iter().filter_map(CopyFacts::last_good);
     AssetView {
         id: asset.asset.id.clone(),
         layer: asset.asset.layer,
@@ -328,8 +338,8 @@ fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
         state: copy.state,
         reason: copy.reasons.first().map(ToString::to_string),
         freshness: copy.freshness,
-        observed_at: copy.observed_at,
-        summary: copy.summary.cloned(),
+        observed_at: copy.observed_at(),
+        summary: copy.seen.map(|s| Arc::clone(&s.value)),
         survives: !lost.store(copy.on.place),
     }
 }

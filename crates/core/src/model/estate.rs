@@ -61,7 +61,8 @@ impl Estate {
     /// The objective of a workload for losing a domain of `kind` in `mode`;
     /// the most specific `against` wins, then the workload's own, then the tier's.
     pub fn objective(&self, w: &Workload, kind: DomainKind, mode: LossMode) -> (Option<Dur>, Option<Dur>) {
-        let names = [format!("{}={mode}", kind.as_str()), kind.as_str().to_owned(), mode.as_str().to_owned()];
+        let both = format!("{}={mode}", kind.as_str());
+        let names = [&*both, kind.as_str(), mode.as_str()];
         let specific = names.iter().filter_map(|n| w.objectives.iter().find(|o| o.against == *n));
         let tier = self.tiers.iter().find(|t| Some(t.level) == w.tier);
         let pick = |own: Option<Dur>, of: fn(&Objective) -> Option<Dur>, tier: Option<Dur>| {
