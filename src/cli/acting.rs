@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::asking::{instant, look, scenario};
+use super::asking::{instant, look};
+use super::named::{self, scenario};
 use super::opened::setting;
 use super::{Asked, ReportFormat, block_on, exit, print, print_json};
 use crate::engine::drive::{self, drive, view_of};
@@ -30,7 +31,9 @@ pub fn declare(asked: &Asked, lost: &[String], began: Option<&str>) -> Result<i3
     let detected_at = impact(&seen, &supposed);
     let impact_began = began.or(detected_at).unwrap_or(now);
     if impact_began > now {
-        return Err(Problem::new(Code::RUN_PARAMETER, "--impact-began").because("it lies in the future"));
+        return Err(
+            named::wrong("--impact-began", "it lies in the future").next("give an instant that has passed")
+        );
     }
     let judged = Scenario { impact_began: Some(impact_began), ..scenario.clone() };
     let judged = assess(estate, &seen, now, &judged);
@@ -60,7 +63,8 @@ fn pairs(words: &[String], option: &str) -> Result<BTreeMap<String, String>, Pro
     let mut pairs = BTreeMap::new();
     for word in words {
         let wrong = |why: &str| {
-            Problem::new(Code::RUN_PARAMETER, format!("{option} {}", clean_line(word))).because(why)
+            named::wrong(format!("{option} {}", clean_line(word)), why)
+                .next(format!("write {option} NAME=VALUE"))
         };
         let (name, value) = word.split_once('=').ok_or_else(|| wrong("there is no = in it"))?;
         if pairs.insert(name.to_owned(), value.to_owned()).is_some() {
@@ -80,7 +84,8 @@ pub fn run(
     let yes_to = pairs(yes_to, "--yes-to")?;
     let params = pairs(set, "--set")?.into_iter().map(|(name, value)| (name, Value::String(value)));
     let setting = setting(asked)?;
-    let wanted = Wanted { runbook: runbook.into(), mode, params: params.collect(), incident: None };
+    let runbook = named::runbook(setting.estate(), runbook)?.id.clone();
+    let wanted = Wanted { runbook, mode, params: params.collect(), incident: None };
     let folder = setting.start(&wanted)?;
     follow(&setting, folder, &yes_to, asked.json)
 }

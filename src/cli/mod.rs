@@ -7,8 +7,8 @@ mod dashboard;
 mod demo;
 mod estate;
 mod log;
+mod named;
 mod opened;
-
 mod settings;
 
 pub use crate::engine::VOCABULARY;
@@ -237,7 +237,7 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
     answer.unwrap_or_else(|problem| {
         tracing::warn!(%problem, "refused");
         tell(&problem, asked.json);
-        exit::REFUSED
+        if problem.code == Code::USAGE { exit::USAGE } else { exit::REFUSED }
     })
 }
 
