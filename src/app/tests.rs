@@ -457,3 +457,49 @@ fn the_palette_finds_actions_workloads_and_runbooks() {
     press(&mut app, &[ENTER]);
     assert_eq!(form(&app).purpose, Purpose::Start("checkout-failover".into()));
 }
+
+/// The sample with a failover whose plan names its parameters.
+fn with_templates() -> App {
+    let mut estate = sample::estate();
+    let book = &mut estate.runbooks[0];
+    book.steps[2].title = Some("Promote {{ to }} over {{ from }}, as {{ who }}".into());
+    let who = ParamDef { default: None, ..book.params["to"].clone() };
+    book.params.insert("who".into(), ParamDef { ty: ParamType::String, ..who });
+    let mut app = looking();
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    press(&mut app, &[Key::char('7')]);
+    app
+}
+
+#[test]
+fn a_start_form_shows_what_is_chosen_and_leaves_open_what_is_not() {
+    let mut app = with_templates();
+    press(&mut app, &[ENTER]);
+    let details = form(&app).details.join("\n");
+    assert!(details.contains("Promote eu-central-1 over eu-west-1, as <who>"), "{details}");
+    let at = form(&app).fields.iter().position(|f| f.id == "who").unwrap();
+    while form(&app).focus > at {
+        press(&mut app, &[Key::plain(KeyCode::Up)]);
+    }
+    type_text(&mut app, "ada");
+    let details = form(&app).details.join("\n");
+    assert!(details.contains("over eu-west-1, as ada"), "{details}");
+}
+
+#[test]
+fn a_run_that_goes_nowhere_is_refused_at_the_form() {
+    let mut app = looking();
+    press(&mut app, &[Key::char('7'), ENTER]);
+    while form(&app).focus > 1 {
+        press(&mut app, &[Key::plain(KeyCode::Up)]);
+    }
+    assert_eq!(form(&app).fields[1].id, "to");
+    press(&mut app, &[Key::plain(KeyCode::Left)]);
+    assert_eq!(form(&app).field("to"), form(&app).field("from"));
+    let effects = press(&mut app, &[ENTER, ENTER, ENTER]);
+    assert_eq!(effects, []);
+    let error = form(&app).error.clone().unwrap_or_default();
+    assert!(error.contains("both eu-west-1"), "{error:?}");
+    assert_eq!(form(&app).focus, 1, "the cursor stands where it is to be mended");
+}

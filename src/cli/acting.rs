@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lifeboat_core::assess::{assess, evidence, impact, predictions};
 use lifeboat_core::model::*;
-use lifeboat_core::run::{Ask, AskKind, Mode, RunState, RunView, Verb};
+use lifeboat_core::run::{Ask, AskKind, Mode, Run, RunState, RunView, StepRun, Verb};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -14,6 +14,7 @@ use super::asking::{instant, look};
 use super::named::{self, scenario};
 use super::opened::setting;
 use super::{Asked, ReportFormat, block_on, exit, print, print_json};
+use crate::app::{filled, of_run};
 use crate::engine::drive::{self, drive, view_of};
 use crate::engine::{Declared, Live, Setting, Wanted};
 use crate::keep::incidents;
@@ -179,7 +180,7 @@ async fn answer(
             let status = step.status;
             if told.insert(step.plan.id.clone(), status) != Some(status) {
                 let why = step.reason.as_deref().map_or(String::new(), |r| format!(": {}", clean_line(r)));
-                eprintln!("  {} {}{why}", status.as_str(), clean_line(step.plan.label()));
+                eprintln!("  {} {}{why}", status.as_str(), label(&now.run, step));
             }
         }
         for ask in &now.asks {
@@ -203,6 +204,10 @@ async fn answer(
             return;
         }
     }
+}
+
+fn label(run: &Run, step: &StepRun) -> String {
+    clean_line(&filled(step.plan.label(), |name| of_run(run, name)))
 }
 
 fn given(ask: &Ask, yes_to: &BTreeMap<String, String>) -> Option<Verb> {

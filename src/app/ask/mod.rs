@@ -108,6 +108,8 @@ pub struct Form {
     pub danger: bool,
     /// For a start: the runbook's title as written, filled in anew as fields change.
     pub plan: String,
+    /// For a start: the details as written, filled in the same way.
+    pub plan_details: Vec<String>,
 }
 
 impl Form {
@@ -123,6 +125,7 @@ impl Form {
             shown: None,
             danger: true,
             plan: String::new(),
+            plan_details: Vec::new(),
         }
     }
     pub fn field(&self, id: &str) -> &str {
@@ -176,7 +179,7 @@ pub fn leave(app: &mut App) {
 
 pub use answer::{ask_for, cancel, note};
 pub use declare::{declare, stand_down};
-pub use start::{filled, start};
+pub use start::start;
 
 /// Enter: on to the next field, and on the last one done, if all is right.
 pub fn accept(app: &mut App) -> Vec<Effect> {
