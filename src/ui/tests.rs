@@ -259,3 +259,54 @@ fn help_fits_and_scrolls_to_its_last_line() {
     let last = crate::app::help_lines(&app, "").last().unwrap().1.title.clone();
     assert!(text(&app).contains(&last[..20.min(last.len())]), "{last}\n{}", text(&app));
 }
+
+#[test]
+fn a_plan_shows_values_or_open_places_and_never_its_templates() {
+    let mut estate = sample::estate();
+    let book = &mut estate.runbooks[0];
+    book.steps[1].title = Some("Stop {{ from }} with {{ fence.token }}".into());
+    book.steps[1].text = Some("See {{ fence.token }} of {{ to }}".into());
+    let mut app = picture("runbooks", (200, 60));
+    update(&mut app, Msg::Estate(Arc::new(estate.clone())));
+    app.settle();
+    let shown = text(&app);
+    assert!(shown.contains("Stop eu-west-1 with <fence.token>"), "{shown}");
+    assert!(!shown.contains("{{"), "{shown}");
+    let mut app = picture("run", (200, 60));
+    update(&mut app, Msg::Run(Arc::new(sample::run(&estate))));
+    app.settle();
+    assert!(text(&app).contains("Stop eu-west-1 with <fence.token>"), "{}", text(&app));
+}
+
+#[test]
+fn a_run_in_trouble_says_so_whether_it_goes_on_or_is_over() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for name in ["run", "run-over"] {
+            let mut app = picture(name, size);
+            let mut view = (**app.run().unwrap()).clone();
+            view.trouble = Some(Problem::new(Code::JOURNAL_WRITE, "journal.jsonl").because("no space left"));
+            update(&mut app, Msg::Run(Arc::new(view)));
+            app.settle();
+            let shown = text(&app);
+            assert!(shown.contains("the journal cannot be written"), "{name} {size:?}:\n{shown}");
+            let asks = name == "run";
+            assert_eq!(shown.contains("This needs you"), asks, "{name} {size:?}:\n{shown}");
+            assert_eq!(shown.contains("type eu-central-1"), asks, "{name} {size:?}:\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn steps_that_do_not_fit_are_counted() {
+    let mut app = picture("run", (80, 24));
+    let mut view = (**app.run().unwrap()).clone();
+    let mut run = (*view.run).clone();
+    let last = run.steps[4].clone();
+    run.steps.extend([last.clone(), last]);
+    view.run = Arc::new(run);
+    update(&mut app, Msg::Run(Arc::new(view)));
+    app.settle();
+    assert!(text(&app).contains("3 more below"), "{}", text(&app));
+    sample::press(&mut app, &[Key::char('G')]);
+    assert!(text(&app).contains("3 more above"), "{}", text(&app));
+}
