@@ -310,3 +310,96 @@ fn steps_that_do_not_fit_are_counted() {
     sample::press(&mut app, &[Key::char('G')]);
     assert!(text(&app).contains("3 more above"), "{}", text(&app));
 }
+
+#[test]
+fn a_region_that_does_not_answer_calls_to_act_on_every_screen() {
+    let call = "eu-west-1 does not answer: D declares an incident.";
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for name in ["overview-down", "workload-down", "wait-or-declare"] {
+            let shown = text(&picture(name, size));
+            assert!(shown.contains(call), "{name} {size:?}:\n{shown}");
+        }
+        assert!(!text(&picture("incident", size)).contains(call), "it is declared");
+        assert!(!text(&picture("overview", size)).contains("does not answer"));
+    }
+    let options = AppOptions { read_only: true, ..Default::default() };
+    let app = sample::picture("overview-down", options, (80, 24)).unwrap();
+    assert!(text(&app).contains("eu-west-1 does not answer."), "who may not declare is told what is seen");
+}
+
+#[test]
+fn regions_stand_in_one_line_where_the_map_does_not_fit() {
+    let shown = text(&picture("overview-down", (80, 24)));
+    assert!(shown.contains("Ireland ✕ critical   Frankfurt ● ok   Virginia ● ok"), "{shown}");
+    let shown = text(&picture("overview-down", (40, 14)));
+    assert!(shown.contains("Ireland ✕ critical   Frankfurt ● ok   +1"), "{shown}");
+    assert!(text(&picture("what-if", (80, 24))).contains("Ireland GONE, what if"));
+}
+
+#[test]
+fn no_finding_is_no_all_clear() {
+    let mut app = picture("findings", (120, 40));
+    let mut estate = sample::estate();
+    for workload in &mut estate.workloads {
+        workload.assets.iter_mut().flat_map(|a| &mut a.copies).for_each(|c| c.schedule = None);
+    }
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    assert!(app.rows.is_empty(), "{:?}", app.rows);
+    let shown = text(&app);
+    assert!(shown.contains("but 1 workload is critical and 1 workload is unknown"), "{shown}");
+}
+
+#[test]
+fn findings_in_the_footer_are_counted_in_words_with_their_key() {
+    let shown = text(&picture("overview", (120, 40)));
+    assert!(shown.contains("1 finding: 5 opens"), "{shown}");
+    assert!(text(&picture("overview", (200, 60))).contains("[8] runs"), "a key is no count");
+}
+
+#[test]
+fn without_copies_there_is_no_last_good_to_miss() {
+    let mut estate = sample::estate();
+    let identity = estate.workloads.iter_mut().find(|w| w.id == "identity").unwrap();
+    identity.assets[0].copies.clear();
+    let mut app = picture("overview", (200, 60));
+    let mut seen = sample::observations(&estate, app.now, None);
+    seen.copies.retain(|key, _| key.workload != "ledger");
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    update(&mut app, Msg::Observed(Arc::new(seen)));
+    app.settle();
+    let (buf, _) = drawn(&app, &look(Depth::True));
+    let line = |name: &str| lines(&buf).into_iter().find(|l| l.contains(name) && l.contains(" / ")).unwrap();
+    assert!(line("Identity").contains("no copies"), "{}", line("Identity"));
+    assert!(line("Ledger").contains("none"), "{}", line("Ledger"));
+}
+
+#[test]
+fn points_say_what_their_signs_mean_and_which_copy_it_is() {
+    let shown = text(&picture("points", (120, 40)));
+    for words in ["┃ a good point", "█ any instant can be restored", "─ nothing between points"] {
+        assert!(shown.contains(words), "{words}:\n{shown}");
+    }
+    assert!(!shown.contains("copy 1 of 1"), "{shown}");
+    let mut estate = sample::estate();
+    let mail = estate.workloads.iter_mut().find(|w| w.id == "mail").unwrap();
+    let twice = mail.assets[0].copies[0].clone();
+    mail.assets[0].copies.push(twice);
+    let mut app = picture("points", (80, 24));
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    assert!(text(&app).contains("copy 1 of 2 (tab shows the next)"), "{}", text(&app));
+}
+
+#[test]
+fn a_region_that_is_back_is_said_on_the_incident_page() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let mut app = picture("incident", size);
+        assert!(!text(&app).contains("answers"));
+        let seen = sample::observations(&sample::estate(), app.now, None);
+        update(&mut app, Msg::Observed(Arc::new(seen)));
+        app.settle();
+        let shown = text(&app);
+        assert!(shown.contains("eu-west-1 answers again since 14:03:17 UTC"), "{size:?}:\n{shown}");
+    }
+}

@@ -120,6 +120,15 @@ fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
         let at = from.map_or_else(String::new, |at| format!("   since {} UTC", moment(at)));
         (label.to_owned(), text, at)
     };
+    for (region, since) in &cx.app.back {
+        let since = since.format("%H:%M:%S");
+        // Without a probe that failed, it was declared for another reason.
+        let text = match incident.detected_at {
+            Some(_) => format!("{region} answers again since {since} UTC: consider failback."),
+            None => format!("{region} answers, seen since {since} UTC."),
+        };
+        flow.sentence(cx.span(format!("{} ", cx.sym().ok), Role::Ok), &text, cx.role(Role::Strong));
+    }
     let all = [
         clock("impact", Some(incident.impact_began)),
         clock("detection", incident.detected_at),
