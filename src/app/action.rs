@@ -161,7 +161,7 @@ actions! {
     Suspend       "suspend"      Everywhere ["ctrl-z"]           0 ""          "To the shell; `fg` comes back";
     Quit          "quit"         Everywhere ["ctrl-c"]           0 ""          "Leave at once";
     PickToggle    "pick"         Picker     ["space"]            1 "choose"    "Choose the region, or leave it out";
-    PickKeep      "keep"         Picker     ["enter"]            2 "keep"      "Keep the choice and close";
+    PickKeep      "keep"         Picker     ["enter"]            2 "take"      "Take what is chosen, else the selected region";
     TextAccept    "accept"       Text       ["enter"]            1 "go on"     "Next field, or done on the last";
     TextNext      "next"         Text       ["tab", "down"]      2 "next"      "Next field or line";
     TextPrevious  "previous"     Text       ["shift-tab", "up"]  0 ""          "Field or line before";

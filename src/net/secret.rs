@@ -170,7 +170,10 @@ impl Secrets {
         }
         let path = match program.contains('/') {
             true => self.estate_dir.join(program),
-            false => PathBuf::from(program),
+            false => {
+                let allowed = self.trusted.as_ref().and_then(|trusted| trusted.program(program));
+                allowed.map_or_else(|| PathBuf::from(program), Path::to_owned)
+            }
         };
         let run = async {
             let mut child = tokio::process::Command::new(path)

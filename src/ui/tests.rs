@@ -403,3 +403,20 @@ fn a_region_that_is_back_is_said_on_the_incident_page() {
         assert!(shown.contains("eu-west-1 answers again since 14:03:17 UTC"), "{size:?}:\n{shown}");
     }
 }
+
+#[test]
+fn where_a_run_goes_and_what_is_dangerous_about_a_plan_is_not_cut_off() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let shown = text(&picture("run", size));
+        assert!(shown.contains("Fail checkout over to eu-central-1"), "{size:?}:\n{shown}");
+        let shown = text(&picture("runbooks", size));
+        assert!(shown.contains("no way back"), "{size:?}:\n{shown}");
+    }
+    let mut estate = sample::estate();
+    let again = estate.runbooks[0].steps[4].clone();
+    estate.runbooks[0].steps.extend(vec![again; 9]);
+    let mut app = picture("runbooks", (80, 24));
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    assert!(text(&app).contains("10 more"), "{}", text(&app));
+}

@@ -44,6 +44,12 @@ impl TrustedEstate {
         }
     }
 
+    /// The program that a name meant when it was allowed, whatever lies earlier
+    /// in PATH by now.
+    pub fn program(&self, name: &str) -> Option<&Path> {
+        self.programs.get(name)?.as_deref()
+    }
+
     /// That every file is still what was trusted: before a program is run that
     /// may lie in the estate, or read any file of it.
     ///

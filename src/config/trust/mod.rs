@@ -11,7 +11,11 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lifeboat_core::model::{Code, Estate, Problem};
 
@@ -29,6 +33,8 @@ pub struct TrustedEstate {
     estate: Arc<Estate>,
     dir: std::path::PathBuf,
     closure: Arc<Closure>,
+    /// What the names of programs outside meant when it was allowed.
+    programs: Arc<BTreeMap<String, Option<PathBuf>>>,
 }
 
 impl TrustedEstate {
@@ -71,10 +77,15 @@ impl TrustedEstate {
                 .because(why)
                 .next("do not resume: somebody changed the run's own copy of the plan"));
         }
-        Ok(Self::new(frozen, closure))
+        Ok(Self::new(frozen, closure, BTreeMap::new()))
     }
 
-    fn new(loaded: &Loaded, closure: Closure) -> Self {
-        Self { estate: loaded.estate.clone(), dir: loaded.dir.clone(), closure: Arc::new(closure) }
+    fn new(loaded: &Loaded, closure: Closure, programs: BTreeMap<String, Option<PathBuf>>) -> Self {
+        Self {
+            programs: Arc::new(programs),
+            estate: loaded.estate.clone(),
+            dir: loaded.dir.clone(),
+            closure: Arc::new(closure),
+        }
     }
 }

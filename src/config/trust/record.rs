@@ -113,7 +113,7 @@ pub(super) fn check_with(
     let Some(record) = read(state_dir, &loaded.dir)? else { return Ok(Trust::Missing) };
     let programs = outside(&loaded.programs, search);
     if record.hash == now.hash && record.programs == programs {
-        return Ok(Trust::Trusted(TrustedEstate::new(loaded, now)));
+        return Ok(Trust::Trusted(TrustedEstate::new(loaded, now, programs)));
     }
     Ok(Trust::Changed(changes(&record, &now, &programs)))
 }

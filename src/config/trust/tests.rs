@@ -207,7 +207,8 @@ fn a_name_that_leads_to_another_program_is_a_change() {
     let loaded = world.loaded();
     allow_with(&world.state, &loaded, None, now(), Some(&path(&["none", "good", "evil"]))).unwrap();
     let check = |folders: &[&str]| check_with(&world.state, &loaded, Some(&path(folders))).unwrap();
-    assert!(matches!(check(&["good"]), Trust::Trusted(_)));
+    let Trust::Trusted(trusted) = check(&["good"]) else { panic!("the same program") };
+    assert_eq!(trusted.program("fence"), Some(&*tools.path().join("good/fence")));
     let Trust::Changed(changes) = check(&["evil", "good"]) else { panic!("another program is run") };
     assert!(changes.programs[0].starts_with("fence was ") && changes.programs[0].ends_with("evil/fence"));
     assert!(matches!(check(&["none"]), Trust::Changed(_)));
@@ -294,7 +295,6 @@ fn what_is_read_later_is_what_was_trusted_or_nothing() {
         assert_eq!(read(path).unwrap_err().code, Code::TRUST_CHANGED, "{path}");
     }
     assert!(trusted.unchanged().is_ok());
-
     write(&world.dir, &[("secrets/fra", "another"), ("evil/ca", "mine")]);
     fs::remove_file(world.dir.join("alias")).unwrap();
     symlink("evil", world.dir.join("alias")).unwrap();

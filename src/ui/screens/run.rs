@@ -70,12 +70,20 @@ fn header(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, run: &Run) {
     ]);
     let row = Rect { height: area.height.min(1), ..area };
     let used = put_right(buf, row, &right);
-    let title = Line::from(vec![
-        cx.span(format!(" {word} "), role),
-        Span::raw("  "),
-        cx.span(&run.title, Role::Strong),
-    ]);
-    put(buf, Rect { width: row.width.saturating_sub(used + 2), ..row }, &title);
+    let room = row.width.saturating_sub(used + 2);
+    let (mode, title) = (cx.span(format!(" {word} "), role), cx.span(&run.title, Role::Strong));
+    // Where to is at the title's end: it goes below rather than being cut.
+    let fits = width(&mode.content) + 2 + width(&title.content) <= usize::from(room);
+    put(buf, Rect { width: room, ..row }, &Line::from(mode.clone()));
+    let (x, y) = match fits {
+        true => (u16::try_from(width(&mode.content)).unwrap_or(0) + 2, 0),
+        false => (1, 1),
+    };
+    if y < area.height {
+        let at = Rect { x: area.x + x, y: area.y + y, width: area.width.saturating_sub(x), height: 1 };
+        let at = if fits { Rect { width: room.saturating_sub(x), ..at } } else { at };
+        put(buf, at, &shorten(&[title], usize::from(at.width), cx));
+    }
 }
 
 /// What keeps the run from going on, whatever else is shown. Gives what is left below.

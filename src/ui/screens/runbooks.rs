@@ -47,6 +47,19 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     }
 }
 
+/// What kind of step it is, how long it takes, and what is dangerous about it.
+fn about(cx: &Cx<'_>, step: &StepPlan) -> Vec<Span<'static>> {
+    let takes = step.takes.map_or_else(String::new, |t| format!("  about {t}"));
+    let mut parts = vec![cx.span(format!("  {}{takes}", step.kind), Role::Dim)];
+    if step.point_of_no_return {
+        parts.push(cx.span("  no way back", Role::Critical));
+    }
+    if step.destructive {
+        parts.push(cx.span("  asks for the target's name", Role::Warning));
+    }
+    parts
+}
+
 fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, book: &Runbook) {
     let mut flow = Flow::new(buf, area);
     let value = |name: &str| likely(cx.app, book, name);
@@ -59,18 +72,25 @@ fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, book: &Runbook) {
         flow.pair(cx, name, vec![shown]);
     }
     flow.gap();
+    let room = usize::from(area.width);
     for (n, step) in book.steps.iter().enumerate() {
-        let takes = step.takes.map_or_else(String::new, |t| format!("  about {t}"));
-        let mut parts = vec![cx.span(format!("{:>2}  ", n + 1), Role::Dim)];
-        parts.extend(cx.pieces(&pieces(step.label(), value), Role::Strong));
-        parts.push(cx.span(format!("  {}{takes}", step.kind), Role::Dim));
-        if step.destructive {
-            parts.push(cx.span("  asks for the target's name", Role::Warning));
+        let mut name = vec![cx.span(format!("{:>2}  ", n + 1), Role::Dim)];
+        name.extend(cx.pieces(&pieces(step.label(), value), Role::Strong));
+        let about = about(cx, step);
+        let one = name.iter().chain(&about).map(|s| width(&s.content)).sum::<usize>() <= room;
+        let more = book.steps.len() - n;
+        if flow.left() < 2 + u16::from(!one) && (more > 1 || flow.left() < 1 + u16::from(!one)) {
+            flow.line(&cx.line(&[(&format!("    {more} more"), Role::Dim)]));
+            break;
         }
-        if step.point_of_no_return {
-            parts.push(cx.span("  no way back", Role::Critical));
+        match one {
+            true => flow.cells(cx, &[name, about].concat()),
+            // What is dangerous about it is not to be cut off.
+            false => {
+                flow.cells(cx, &name);
+                flow.cells(cx, &[vec![Span::raw("  ")], about].concat());
+            }
         }
-        flow.cells(cx, &parts);
     }
     flow.gap();
     flow.sentence(Span::raw(""), "Enter opens the form to start it.", cx.role(Role::Dim));
