@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use lifeboat_core::{
     model::*,
-    run::{AskKind, Run},
+    run::{AskKind, Prediction, Run},
 };
 use ratatui::{
     buffer::Buffer,
@@ -400,7 +400,14 @@ fn a_region_that_is_back_is_said_on_the_incident_page() {
         update(&mut app, Msg::Observed(Arc::new(seen)));
         app.settle();
         let shown = text(&app);
-        assert!(shown.contains("eu-west-1 answers again since 14:03:17 UTC"), "{size:?}:\n{shown}");
+        assert!(shown.contains("eu-west-1 answers again since 14:03:17 UTC, and"), "{size:?}:\n{shown}");
+        let mut incident = sample::incident(&sample::estate());
+        let elsewhere = Prediction { workload: "identity".into(), ..incident.predictions[0].clone() };
+        incident.predictions.push(elsewhere);
+        update(&mut app, Msg::Incident(Some(Arc::new(incident))));
+        app.settle();
+        let shown = text(&app).replace('\n', " ");
+        assert!(shown.contains("UTC: consider"), "what serves from elsewhere goes back: {shown}");
     }
 }
 
