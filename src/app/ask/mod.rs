@@ -106,10 +106,9 @@ pub struct Form {
     /// When it reached the terminal; what was typed before is no answer to it.
     pub shown: Option<Time>,
     pub danger: bool,
-    /// For a start: the runbook's title as written, filled in anew as fields change.
-    pub plan: String,
-    /// For a start: the details as written, filled in the same way.
-    pub plan_details: Vec<String>,
+    /// For a start: the runbook's title and the details as written, filled in
+    /// anew as fields change.
+    pub plan: Vec<String>,
 }
 
 impl Form {
@@ -124,8 +123,7 @@ impl Form {
             error: None,
             shown: None,
             danger: true,
-            plan: String::new(),
-            plan_details: Vec::new(),
+            plan: Vec::new(),
         }
     }
     pub fn field(&self, id: &str) -> &str {

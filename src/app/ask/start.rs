@@ -28,11 +28,11 @@ pub fn start(app: &mut App, id: &RunbookId) {
     fields.push(Field::choice("mode", "mode", modes, mode.as_str()));
     fields.push(Field::word("mode", "start"));
     let mut form = Form::new(Purpose::Start(id.clone()), &format!("Start {id}"), &book.title, fields);
-    form.plan = book.title.clone();
+    form.plan.push(book.title.clone());
     let risky: Vec<_> = book.steps.iter().filter(|s| s.destructive).map(StepPlan::label).collect();
-    form.plan_details.push(format!("{} steps, {}", book.steps.len(), book.kind.as_str()));
+    form.plan.push(format!("{} steps, {}", book.steps.len(), book.kind.as_str()));
     if !risky.is_empty() {
-        form.plan_details.push(format!("Each asks again before it acts: {}", risky.join("; ")));
+        form.plan.push(format!("Each asks again before it acts: {}", risky.join("; ")));
     }
     follow(&mut form);
     // With defaults for all, only the last word is left to type.
@@ -69,9 +69,8 @@ pub fn follow(form: &mut Form) {
     let mode = form.field("mode").to_owned();
     form.danger = mode == Mode::Live.as_str();
     let value = |name: &str| Some(form.field(name).to_owned());
-    let sentence = clean_line(&filled(&form.plan, value));
-    let details = form.plan_details.iter().map(|d| clean_line(&filled(d, value))).collect();
-    (form.sentence, form.details) = (sentence, details);
+    let mut all = form.plan.iter().map(|text| clean_line(&filled(text, value)));
+    (form.sentence, form.details) = (all.next().unwrap_or_default(), all.collect());
     let Some(last) = form.fields.last_mut() else { return };
     if mode == Mode::DryRun.as_str() {
         last.kind = FieldKind::Text;
