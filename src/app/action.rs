@@ -10,6 +10,7 @@ pub enum Scope {
     /// Wherever there are lines to move over.
     List,
     Workload,
+    Points,
     Incident,
     Run,
     /// The choice of regions for what-if.
@@ -24,6 +25,7 @@ impl Scope {
             Self::Everywhere => "everywhere",
             Self::List => "in lists",
             Self::Workload => "workload",
+            Self::Points => "points",
             Self::Incident => "incident",
             Self::Run => "run",
             Self::Picker => "what-if",
@@ -67,6 +69,8 @@ pub enum Action {
     Bottom,
     Open,
     Failover,
+    NextCopy,
+    PreviousCopy,
     StandDown,
     Answer,
     PauseRun,
@@ -124,6 +128,8 @@ actions! {
     Top           "top"          List       ["g", "home"]        0 ""          "To the first line";
     Bottom        "bottom"       List       ["G", "end"]         0 ""          "To the last line";
     Failover      "failover"     Workload   ["f"]                3 "fail over" "Start this workload's failover" acts;
+    NextCopy      "next-copy"    Points     ["tab", "right"]     3 "next copy" "The workload's next copy";
+    PreviousCopy  "previous-copy" Points    ["shift-tab", "left"] 0 ""         "The workload's copy before";
     StandDown     "stand-down"   Incident   ["S"]                5 "stand down" "Close the incident" acts;
     Answer        "answer"       Run        ["a"]                0 ""          "Answer what the run asks" acts;
     PauseRun      "pause"        Run        ["P"]                4 "pause"     "Pause the run, or let it go on" acts;
@@ -141,7 +147,7 @@ actions! {
     GoWorkload    "workload"     Everywhere ["2"]                0 ""          "The selected workload";
     GoPoints      "points"       Everywhere ["3"]                0 ""          "Recovery points of the selected workload";
     GoStores      "stores"       Everywhere ["4"]                0 ""          "Stores";
-    GoFindings    "findings"     Everywhere ["5"]                8 "findings"  "Findings";
+    GoFindings    "findings"     Everywhere ["5"]                0 ""          "Findings: policy checks that fail";
     GoIncident    "incident"     Everywhere ["6"]                0 ""          "Incident: declare or wait";
     GoRuns        "runs"         Everywhere ["8"]                9 "runs"      "Runs, past and open";
     GoLog         "log"          Everywhere ["9"]                10 "log"      "Problems and what to do about them";
@@ -155,7 +161,7 @@ actions! {
     Suspend       "suspend"      Everywhere ["ctrl-z"]           0 ""          "To the shell; `fg` comes back";
     Quit          "quit"         Everywhere ["ctrl-c"]           0 ""          "Leave at once";
     PickToggle    "pick"         Picker     ["space"]            1 "choose"    "Choose the region, or leave it out";
-    PickKeep      "keep"         Picker     ["enter"]            2 "keep"      "Keep the choice and close";
+    PickKeep      "keep"         Picker     ["enter"]            2 "take"      "Take what is chosen, else the selected region";
     TextAccept    "accept"       Text       ["enter"]            1 "go on"     "Next field, or done on the last";
     TextNext      "next"         Text       ["tab", "down"]      2 "next"      "Next field or line";
     TextPrevious  "previous"     Text       ["shift-tab", "up"]  0 ""          "Field or line before";

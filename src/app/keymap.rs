@@ -14,6 +14,7 @@ pub struct Keymap {
 /// so none may hide another's.
 pub const TOGETHER: &[&[Scope]] = &[
     &[Scope::Workload, Scope::List, Scope::Everywhere],
+    &[Scope::Points, Scope::List, Scope::Everywhere],
     &[Scope::Incident, Scope::List, Scope::Everywhere],
     &[Scope::Run, Scope::List, Scope::Everywhere],
     &[Scope::Text],

@@ -94,6 +94,8 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Open => return open(app),
         Action::Failover => failover(app),
+        Action::NextCopy => return another_copy(app, 1),
+        Action::PreviousCopy => return another_copy(app, -1),
         Action::Answer => ask::ask_for(app),
         Action::PauseRun => return pause(app),
         Action::CancelRun => ask::cancel(app),
@@ -245,6 +247,24 @@ fn first_points(app: &mut App) -> Vec<Effect> {
     }
 }
 
+/// In place of the copy that is shown, so that the way back stays short.
+fn another_copy(app: &mut App, by: isize) -> Vec<Effect> {
+    let Screen::Points(key) = app.screen().clone() else { return vec![] };
+    let all = app.estate.as_ref().map(|e| rows::copies(e, &key.workload)).unwrap_or_default();
+    let at = all.iter().position(|k| *k == key).unwrap_or(0);
+    let to = at.checked_add_signed(by).unwrap_or(all.len().saturating_sub(1));
+    match all.get(to).or(all.first()).filter(|other| **other != key).cloned() {
+        Some(other) => {
+            app.way.pop();
+            show_points(app, other)
+        }
+        None => {
+            app.say("This workload has no other copy.", false);
+            vec![]
+        }
+    }
+}
+
 fn show_points(app: &mut App, key: CopyKey) -> Vec<Effect> {
     app.go(Screen::Points(key.clone()));
     vec![Effect::ReadPoints(key)]
@@ -318,6 +338,11 @@ fn pick(app: &mut App, key: Key) -> Vec<Effect> {
             app.outdated = true;
         }
         Some(Action::PickKeep) => {
+            // Enter on a region, and nothing chosen ever: that region is meant.
+            if app.what_if.is_empty() && before.is_empty() {
+                app.what_if.extend(regions.get(*cursor).cloned());
+                app.outdated = true;
+            }
             app.layers.pop();
         }
         _ if key.code == KeyCode::Esc || app.keymap.find(key, &[Scope::Everywhere]) == Some(Action::Back) => {

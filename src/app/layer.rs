@@ -60,14 +60,14 @@ fn item(app: &App, action: Action) -> PaletteItem {
     }
 }
 
-/// All actions in the order of help: those of this screen first.
+/// All actions in the order of help: those of the embedding command, which
+/// nothing else shows, then those of this screen.
 pub fn help_items(app: &App) -> Vec<(Scope, PaletteItem)> {
     let here = app.screen().scope();
     let mut defs: Vec<_> = ACTIONS.iter().collect();
     defs.sort_by_key(|d| (Some(d.scope) != here, d.scope));
-    let mut items: Vec<_> = defs.into_iter().map(|d| (d.scope, item(app, d.action))).collect();
-    items.extend((0..app.options.extras.len()).map(|n| (Scope::Everywhere, item(app, Action::Extra(n)))));
-    items
+    let extras = (0..app.options.extras.len()).map(|n| (Scope::Everywhere, item(app, Action::Extra(n))));
+    extras.chain(defs.into_iter().map(|d| (d.scope, item(app, d.action)))).collect()
 }
 
 /// What the palette offers for `pattern`, best first.

@@ -3,6 +3,7 @@
 //! one arm in `rows.rs` and one file in `ui/screens`.
 
 mod action;
+mod alarm;
 mod ask;
 mod data;
 mod fuzzy;
@@ -16,12 +17,14 @@ mod msg;
 mod rows;
 pub mod sample;
 mod state;
+mod template;
 
 #[cfg(test)]
 mod tests;
 
 pub use action::{ACTIONS, Action, ActionDef, Scope};
-pub use ask::{Field, FieldKind, Form, Purpose, evidence, filled};
+pub use alarm::alarm;
+pub use ask::{Field, FieldKind, Form, Purpose, evidence};
 pub use fuzzy::score;
 pub use input::Input;
 pub use key::{Key, KeyCode};
@@ -30,8 +33,9 @@ pub use keys::unavailable;
 pub use label::{age_label, instant, next_age_change};
 pub use layer::{Layer, PaletteItem, Pick, help_lines, palette_items};
 pub use msg::{Declaration, Effect, Hit, Mouse, Msg, Trust};
-pub use rows::{LogLine, Row, log_lines};
+pub use rows::{LogLine, Row, copies, log_lines};
 pub use state::{App, AppOptions, Extra, Notice, Paint, Screen};
+pub use template::{Piece, filled, likely, of_run, pieces};
 
 /// Moves the state by one message and says what is to be done in the world.
 /// Never draws, waits, or asks a clock: instants come with the messages.

@@ -142,6 +142,16 @@ pub fn copy_of(workload: &WorkloadId, row: &str) -> Option<CopyKey> {
     Some(CopyKey { workload: workload.clone(), asset: asset.into(), index: index.parse().ok()? })
 }
 
+/// All copies of a workload, in the order of its assets.
+pub fn copies(estate: &Estate, workload: &WorkloadId) -> Vec<CopyKey> {
+    let assets = estate.workload(workload.as_str()).into_iter().flat_map(|w| &w.assets);
+    let keys = assets.flat_map(|a| {
+        let key = |index| CopyKey { workload: workload.clone(), asset: a.id.clone(), index };
+        (0..a.copies.len()).map(key)
+    });
+    keys.collect()
+}
+
 /// The runbook of a kind that a workload names, else one that names it.
 pub fn runbook_of(estate: &Estate, w: &WorkloadId, kind: RunbookKind) -> Option<RunbookId> {
     let named = estate.workload(w.as_str())?.runbooks.get(&kind).cloned();

@@ -11,7 +11,7 @@ use lifeboat_core::{
     run::{Incident, RunRow, RunView},
 };
 
-use super::{Hit, Key, Keymap, Layer, Row, Scope, Trust, rows};
+use super::{Hit, Key, Keymap, Layer, Row, Scope, Trust, alarm, rows};
 
 /// An action that the embedding command adds, such as a fault of the demo.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,7 @@ impl Screen {
     pub fn scope(&self) -> Option<Scope> {
         match self {
             Self::Workload(_) => Some(Scope::Workload),
+            Self::Points(_) => Some(Scope::Points),
             Self::Incident => Some(Scope::Incident),
             Self::Run(_) => Some(Scope::Run),
             _ => None,
@@ -137,6 +138,8 @@ pub struct App {
     /// Whether `glance` is about now; else it is the last known.
     pub live: bool,
     pub incident: Option<Arc<Incident>>,
+    /// Regions declared lost that answer again.
+    pub back: alarm::Back,
     pub runs: Vec<RunRow>,
     pub views: BTreeMap<RunId, Arc<RunView>>,
     /// The runbook that was started here and whose run has not shown itself yet.
@@ -184,6 +187,7 @@ impl App {
             glance: Arc::default(),
             live: false,
             incident: None,
+            back: alarm::Back::new(),
             runs: Vec::new(),
             views: BTreeMap::new(),
             awaited_run: None,
@@ -261,6 +265,7 @@ impl App {
                 true => real.clone(),
                 false => Arc::new(assess(estate, seen, self.now, &self.shown_scenario())),
             };
+            alarm::note(&mut self.back, self.incident.as_deref(), &real);
             self.glance = Arc::new(Glance::of(estate, seen, &shown));
             (self.real, self.shown, self.live) = (Some(real), Some(shown), true);
         }

@@ -457,3 +457,126 @@ fn the_palette_finds_actions_workloads_and_runbooks() {
     press(&mut app, &[ENTER]);
     assert_eq!(form(&app).purpose, Purpose::Start("checkout-failover".into()));
 }
+
+/// The sample with a failover whose plan names its parameters.
+fn with_templates() -> App {
+    let mut estate = sample::estate();
+    let book = &mut estate.runbooks[0];
+    book.steps[2].title = Some("Promote {{ to }} over {{ from }}, as {{ who }}".into());
+    let who = ParamDef { default: None, ..book.params["to"].clone() };
+    book.params.insert("who".into(), ParamDef { ty: ParamType::String, ..who });
+    let mut app = looking();
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    press(&mut app, &[Key::char('7')]);
+    app
+}
+
+#[test]
+fn a_start_form_shows_what_is_chosen_and_leaves_open_what_is_not() {
+    let mut app = with_templates();
+    press(&mut app, &[ENTER]);
+    let details = form(&app).details.join("\n");
+    assert!(details.contains("Promote eu-central-1 over eu-west-1, as <who>"), "{details}");
+    let at = form(&app).fields.iter().position(|f| f.id == "who").unwrap();
+    while form(&app).focus > at {
+        press(&mut app, &[Key::plain(KeyCode::Up)]);
+    }
+    type_text(&mut app, "ada");
+    let details = form(&app).details.join("\n");
+    assert!(details.contains("over eu-west-1, as ada"), "{details}");
+}
+
+#[test]
+fn a_run_that_goes_nowhere_is_refused_at_the_form() {
+    let mut app = looking();
+    press(&mut app, &[Key::char('7'), ENTER]);
+    while form(&app).focus > 1 {
+        press(&mut app, &[Key::plain(KeyCode::Up)]);
+    }
+    assert_eq!(form(&app).fields[1].id, "to");
+    press(&mut app, &[Key::plain(KeyCode::Left)]);
+    assert_eq!(form(&app).field("to"), form(&app).field("from"));
+    let effects = press(&mut app, &[ENTER, ENTER, ENTER]);
+    assert_eq!(effects, []);
+    let error = form(&app).error.clone().unwrap_or_default();
+    assert!(error.contains("both eu-west-1"), "{error:?}");
+    assert_eq!(form(&app).focus, 1, "the cursor stands where it is to be mended");
+}
+
+#[test]
+fn enter_takes_the_region_under_the_cursor_where_none_is_chosen() {
+    let mut app = looking();
+    press(&mut app, &[Key::char('w'), Key::char('j'), ENTER]);
+    assert!(app.layers.is_empty());
+    assert_eq!(app.what_if, ["eu-central-1".into()].into());
+    // Whoever clears a choice means none.
+    press(&mut app, &[Key::char('w'), Key::char('j'), Key::char(' '), ENTER]);
+    assert!(app.what_if.is_empty(), "{:?}", app.what_if);
+}
+
+#[test]
+fn extras_stand_first_in_help() {
+    let extras = vec![Extra { key: Key::plain(KeyCode::F(1)), title: "Lose eu-west-1".into() }];
+    let app = app(AppOptions { extras, ..Default::default() }, (120, 40), None);
+    assert_eq!(help_lines(&app, "")[0].1.title, "Lose eu-west-1");
+}
+
+#[test]
+fn the_next_copy_is_shown_in_place_of_this_one() {
+    let mut estate = sample::estate();
+    let twice = estate.workloads[0].assets[0].copies[0].clone();
+    estate.workloads[0].assets[0].copies.push(twice);
+    let mut app = looking();
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    let key = |index| CopyKey { workload: "checkout".into(), asset: "orders-db".into(), index };
+    app.jump(Screen::Workload("checkout".into()));
+    app.go(Screen::Points(key(0)));
+    let next = Key::plain(KeyCode::Tab);
+    assert_eq!(press(&mut app, &[next]), [Effect::ReadPoints(key(1))]);
+    assert_eq!(*app.screen(), Screen::Points(key(1)));
+    assert_eq!(press(&mut app, &[next]), [Effect::ReadPoints(key(0))], "and around");
+    press(&mut app, &[Key::char('q')]);
+    assert_eq!(*app.screen(), Screen::Workload("checkout".into()), "one step back");
+    app.jump(Screen::Points(CopyKey { workload: "mail".into(), asset: "mailboxes".into(), index: 0 }));
+    assert_eq!(press(&mut app, &[next]), []);
+    assert!(app.notice.is_some(), "that there is no other copy is said");
+}
+
+#[test]
+fn a_lost_region_that_answers_is_noted_since_when() {
+    let mut app = with_run();
+    assert!(app.back.is_empty());
+    let healthy = observations(&sample::estate(), now(), None);
+    update(&mut app, Msg::Observed(Arc::new(healthy.clone())));
+    app.settle();
+    let since = app.back.get("eu-west-1").copied().expect("it answers");
+    assert_eq!(since, now() - Dur::secs(3));
+    let later = now() + Dur::secs(20);
+    update(&mut app, Msg::Now(later));
+    update(&mut app, Msg::Observed(Arc::new(observations(&sample::estate(), later, None))));
+    app.settle();
+    assert_eq!(app.back.get("eu-west-1").copied(), Some(since), "it goes on to");
+    update(&mut app, Msg::Observed(Arc::new(observations(&sample::estate(), later, Some("eu-west-1")))));
+    app.settle();
+    assert!(app.back.is_empty(), "down again");
+}
+
+#[test]
+fn what_calls_for_a_person_is_said_until_it_is_declared() {
+    assert_eq!(alarm(&looking()), None);
+    assert_eq!(alarm(&in_trouble()).as_deref(), Some("eu-west-1 does not answer"));
+    assert_eq!(alarm(&with_run()), None, "it is declared");
+    // A workload that fails where it serves, in a region that works.
+    let mut seen = observations(&sample::estate(), now(), None);
+    let key = ProbeKey::WorkloadHealth { workload: "checkout".into(), index: 0 };
+    let probe = Arc::make_mut(seen.probes.get_mut(&key).unwrap());
+    for _ in 0..3 {
+        probe.fail(Problem::new(Code::PROBE_ANSWER, "checkout").because("503"), now());
+    }
+    let mut app = looking();
+    update(&mut app, Msg::Observed(Arc::new(seen)));
+    app.settle();
+    assert_eq!(alarm(&app).as_deref(), Some("checkout fails its health checks in eu-west-1"));
+}

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use lifeboat_core::assess::{assess, evidence, impact, predictions};
 use lifeboat_core::model::*;
-use lifeboat_core::run::{Ask, AskKind, Mode, RunState, RunView, Verb};
+use lifeboat_core::run::{Ask, AskKind, Mode, Run, RunState, RunView, StepRun, Verb};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::asking::{instant, look, scenario};
+use super::asking::{instant, look};
+use super::named::{self, scenario};
 use super::opened::setting;
 use super::{Asked, ReportFormat, block_on, exit, print, print_json};
+use crate::app::{filled, of_run};
 use crate::engine::drive::{self, drive, view_of};
 use crate::engine::{Declared, Live, Setting, Wanted};
 use crate::keep::incidents;
@@ -30,7 +32,9 @@ pub fn declare(asked: &Asked, lost: &[String], began: Option<&str>) -> Result<i3
     let detected_at = impact(&seen, &supposed);
     let impact_began = began.or(detected_at).unwrap_or(now);
     if impact_began > now {
-        return Err(Problem::new(Code::RUN_PARAMETER, "--impact-began").because("it lies in the future"));
+        return Err(
+            named::wrong("--impact-began", "it lies in the future").next("give an instant that has passed")
+        );
     }
     let judged = Scenario { impact_began: Some(impact_began), ..scenario.clone() };
     let judged = assess(estate, &seen, now, &judged);
@@ -60,7 +64,8 @@ fn pairs(words: &[String], option: &str) -> Result<BTreeMap<String, String>, Pro
     let mut pairs = BTreeMap::new();
     for word in words {
         let wrong = |why: &str| {
-            Problem::new(Code::RUN_PARAMETER, format!("{option} {}", clean_line(word))).because(why)
+            named::wrong(format!("{option} {}", clean_line(word)), why)
+                .next(format!("write {option} NAME=VALUE"))
         };
         let (name, value) = word.split_once('=').ok_or_else(|| wrong("there is no = in it"))?;
         if pairs.insert(name.to_owned(), value.to_owned()).is_some() {
@@ -80,7 +85,8 @@ pub fn run(
     let yes_to = pairs(yes_to, "--yes-to")?;
     let params = pairs(set, "--set")?.into_iter().map(|(name, value)| (name, Value::String(value)));
     let setting = setting(asked)?;
-    let wanted = Wanted { runbook: runbook.into(), mode, params: params.collect(), incident: None };
+    let runbook = named::runbook(setting.estate(), runbook)?.id.clone();
+    let wanted = Wanted { runbook, mode, params: params.collect(), incident: None };
     let folder = setting.start(&wanted)?;
     follow(&setting, folder, &yes_to, asked.json)
 }
@@ -174,7 +180,7 @@ async fn answer(
             let status = step.status;
             if told.insert(step.plan.id.clone(), status) != Some(status) {
                 let why = step.reason.as_deref().map_or(String::new(), |r| format!(": {}", clean_line(r)));
-                eprintln!("  {} {}{why}", status.as_str(), clean_line(step.plan.label()));
+                eprintln!("  {} {}{why}", status.as_str(), label(&now.run, step));
             }
         }
         for ask in &now.asks {
@@ -198,6 +204,10 @@ async fn answer(
             return;
         }
     }
+}
+
+fn label(run: &Run, step: &StepRun) -> String {
+    clean_line(&filled(step.plan.label(), |name| of_run(run, name)))
 }
 
 fn given(ask: &Ask, yes_to: &BTreeMap<String, String>) -> Option<Verb> {

@@ -8,7 +8,7 @@ use lifeboat_core::model::*;
 use tokio_util::sync::CancellationToken;
 
 use super::opened::setting;
-use super::{Asked, CheckFormat, block_on, exit, print, print_json};
+use super::{Asked, CheckFormat, block_on, exit, named, print, print_json};
 use crate::engine::{Live, Setting, once};
 use crate::report;
 
@@ -52,9 +52,8 @@ fn assessed(setting: &Setting) -> Result<Assessment, Problem> {
 
 pub fn status(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
     let setting = setting(asked)?;
-    if let Some(id) = only {
-        known_workload(setting.estate(), id)?;
-    }
+    let only = only.map(|word| named::workload(setting.estate(), word)).transpose()?;
+    let only = only.map(|w| w.id.as_str());
     let assessment = assessed(&setting)?;
     match asked.json {
         true => print_json(&report::status(setting.estate(), &assessment, only)),
@@ -89,26 +88,15 @@ pub fn check(asked: &Asked, format: CheckFormat) -> Result<i32, Problem> {
     Ok(worst(states.map(code).chain(findings)))
 }
 
-fn known_workload<'a>(estate: &'a Estate, id: &str) -> Result<&'a Workload, Problem> {
-    estate.workload(id).ok_or_else(|| {
-        let all: Vec<_> = estate.workloads.iter().map(|w| w.id.as_str()).collect();
-        let next = format!("name one of: {}", all.join(", "));
-        Problem::new(Code::ESTATE_INVALID, clean_line(id)).because("there is no such workload").next(next)
-    })
-}
-
 pub fn points(asked: &Asked, subject: &str) -> Result<i32, Problem> {
     let setting = setting(asked)?;
     let (workload, asset) = match subject.split_once('/') {
         Some((workload, asset)) => (workload, Some(asset)),
         None => (subject, None),
     };
-    let workload = known_workload(setting.estate(), workload)?;
-    if let Some(id) = asset.filter(|id| workload.asset(id).is_none()) {
-        let why = format!("{} has no asset {}", workload.id, clean_line(id));
-        return Err(Problem::new(Code::ESTATE_INVALID, subject).because(why).next("see the workload's file"));
-    }
-    let wanted = workload.assets.iter().filter(|a| asset.is_none_or(|id| a.id == *id));
+    let workload = named::workload(setting.estate(), workload)?;
+    let asset = asset.map(|word| named::asset(workload, word)).transpose()?;
+    let wanted = workload.assets.iter().filter(|a| asset.is_none_or(|one| a.id == one.id));
     let keys: Vec<_> = wanted
         .flat_map(|a| {
             (0..a.copies.len()).map(|index| CopyKey {
@@ -137,50 +125,16 @@ pub fn points(asked: &Asked, subject: &str) -> Result<i32, Problem> {
     Ok(worst(read.iter().map(|r| code(r.state()))))
 }
 
-/// Selectors as typed; each must name something that the estate declares.
-pub fn scenario(estate: &Estate, lost: &[String]) -> Result<Scenario, Problem> {
-    let wrong = |why: String| Problem::new(Code::ESTATE_INVALID, lost.join(" ")).because(why);
-    let scenario: Scenario = lost
-        .join(" ")
-        .parse()
-        .map_err(|e: UnitError| wrong(e.0).next("write eu-west-1, or account:ID=compromised"))?;
-    for selector in scenario.lost.keys() {
-        let id = selector.id.as_str();
-        let there = match selector.kind {
-            DomainKind::Region => estate.region(id).is_some(),
-            DomainKind::Store => estate.store(id).is_some(),
-            DomainKind::Account => estate.accounts.iter().any(|a| a.id == *id),
-            DomainKind::Domain => estate.domains.iter().any(|d| d.id == *id),
-            DomainKind::Organisation => estate.accounts.iter().any(|a| a.organisation.as_deref() == Some(id)),
-            DomainKind::Provider => {
-                let regions = estate.regions.iter().any(|r| r.provider.as_deref() == Some(id));
-                regions || estate.accounts.iter().any(|a| a.provider.as_deref() == Some(id))
-            }
-            DomainKind::Asset => id
-                .split_once('/')
-                .is_some_and(|(w, a)| estate.workload(w).is_some_and(|w| w.asset(a).is_some())),
-        };
-        if !there {
-            let regions: Vec<_> = estate.regions.iter().map(|r| r.id.as_str()).collect();
-            let next = format!("name something declared; regions are: {}", regions.join(", "));
-            return Err(wrong(format!("the estate declares no {} {id}", selector.kind.as_str())).next(next));
-        }
-    }
-    Ok(scenario)
-}
-
 pub fn instant(text: &str) -> Result<Time, Problem> {
     let parsed = chrono::DateTime::parse_from_rfc3339(text);
-    parsed.map(|t| t.to_utc()).map_err(|e| {
-        Problem::new(Code::RUN_PARAMETER, clean_line(text))
-            .because(e)
-            .next("write it as 2026-11-22T14:05:00Z")
-    })
+    parsed
+        .map(|t| t.to_utc())
+        .map_err(|e| named::wrong(clean_line(text), e).next("write it as 2026-11-22T14:05:00Z"))
 }
 
 pub fn what_if(asked: &Asked, lost: &[String], clean_before: Option<&str>) -> Result<i32, Problem> {
     let setting = setting(asked)?;
-    let supposed = scenario(setting.estate(), lost)?;
+    let supposed = named::scenario(setting.estate(), lost)?;
     let mut scenario = standing(&setting)?;
     for (selector, mode) in supposed.lost {
         let declared = scenario.lost.entry(selector).or_insert(mode);

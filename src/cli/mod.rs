@@ -7,8 +7,8 @@ mod dashboard;
 mod demo;
 mod estate;
 mod log;
+mod named;
 mod opened;
-
 mod settings;
 
 pub use crate::engine::VOCABULARY;
@@ -36,7 +36,8 @@ pub mod exit {
     version,
     about = "What would losing a region cost right now, and what to do next",
     after_help = "Without a command, the dashboard opens. Exit codes of questions: 0 ok, 1 warning, 2 critical or \
-                  invalid, 3 unknown; of actions: 0 done, 1 failed, 2 refused, 3 a person has to go on."
+                  invalid, 3 unknown; of actions: 0 done, 1 failed, 2 refused, 3 a person has to go on; \
+                  64 wrong usage, a name that is not there included."
 )]
 struct Cli {
     /// The estate's folder; else LIFEBOAT_ESTATE, else lifeboat.toml here or above
@@ -237,7 +238,7 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
     answer.unwrap_or_else(|problem| {
         tracing::warn!(%problem, "refused");
         tell(&problem, asked.json);
-        exit::REFUSED
+        if problem.code == Code::USAGE { exit::USAGE } else { exit::REFUSED }
     })
 }
 

@@ -22,6 +22,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Excerpt, Severity};
 pub use find::{find, slug};
 pub use init::init;
 pub use load::{Loaded, LoadedFile, load};
+pub use nearest::nearest;
 pub use reference::reference;
 pub use schema::schema;
 pub use source::{MAX_ESTATE, MAX_FILE};

@@ -1,7 +1,7 @@
 //! "Did you mean …": the known name that is fewest slips of the finger away.
 
 /// The nearest of `known`, where one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word: Vec<char> = word.chars().take(80).flat_map(char::to_lowercase).collect();
     let room = (word.len() / 3).clamp(1, 4);
     known

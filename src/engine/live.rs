@@ -25,8 +25,7 @@ pub struct Live {
 impl Live {
     pub fn new(trusted: &TrustedEstate, stop: CancellationToken) -> Self {
         let estate = trusted.estate().clone();
-        let kept = estate.secrets.iter().chain(&estate.keys).cloned();
-        let secrets = Secrets::new(trusted.dir(), kept.collect::<Vec<_>>());
+        let secrets = Secrets::of(trusted);
         Self { estate, http: Http::new(), secrets, stop }
     }
 

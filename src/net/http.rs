@@ -1,6 +1,6 @@
 //! The client that every request goes through.
 
-use std::{collections::HashMap, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
@@ -32,8 +32,8 @@ pub struct Ask<'a> {
     pub deadline: Dur,
     /// Reading stops here; `Answer::whole` says whether that was the end.
     pub max_body: usize,
-    /// A PEM file of authorities trusted besides the system's.
-    pub ca: Option<&'a Path>,
+    /// Authorities (PEM) trusted besides the system's.
+    pub ca: Option<&'a [u8]>,
     pub meter: &'a Meter,
 }
 
@@ -98,13 +98,11 @@ impl Http {
     }
 
     /// Keyed by content: a certificate renewed on disk makes a new client.
-    async fn client(&self, ca: Option<&Path>) -> Result<Client, NetError> {
-        let pem = match ca {
-            None => Vec::new(),
-            Some(path) => tokio::fs::read(path)
-                .await
-                .map_err(|e| NetError::Tls(format!("{} cannot be read: {e}", path.display())))?,
-        };
+    async fn client(&self, ca: Option<&[u8]>) -> Result<Client, NetError> {
+        if ca.is_some_and(<[u8]>::is_empty) {
+            return Err(NetError::Tls("the file named by `ca` is empty".to_owned()));
+        }
+        let pem = ca.unwrap_or_default().to_vec();
         let mut clients = self.clients.lock().await;
         if let Some(client) = clients.get(&pem) {
             return Ok(client.clone());

@@ -1,12 +1,23 @@
 //! Secrets: resolved at use, never printed, wiped when done with.
 
-use std::{fmt, path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 
 use lifeboat_core::model::{Code, KeptSecret, Problem, SecretRef};
-use tokio::io::AsyncReadExt;
+use tokio::{io::AsyncReadExt, task::spawn_blocking};
+
+use super::{NetError, Side};
+use crate::config::{TrustedEstate, trust::Unread};
 
 /// A secret is at most this long; a key file is a few kilobytes.
 const MAX: u64 = 64 * 1024;
+/// A bundle of every public authority is a quarter of this.
+const MAX_CA: u64 = 1 << 20;
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Bytes that do not appear in logs, on screens or in errors.
@@ -43,8 +54,10 @@ type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
 /// Where the references of one estate lead.
 #[derive(Clone)]
 pub struct Secrets {
-    /// Relative files and programs lie here.
-    pub estate_dir: PathBuf,
+    estate_dir: PathBuf,
+    /// What files and programs of the estate are held against at use; `None`
+    /// where the folder is a copy of ours, such as a run's.
+    trusted: Option<TrustedEstate>,
     kept: Arc<[KeptSecret]>,
     env: Arc<Env>,
 }
@@ -56,16 +69,32 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// `kept` are the estate's `[[secret]]` and `[[key]]` tables.
+    /// Those of a trusted estate. What changed after trust is neither read nor run.
+    pub fn of(trusted: &TrustedEstate) -> Self {
+        let estate = trusted.estate();
+        let kept = estate.secrets.iter().chain(&estate.keys).cloned().collect::<Vec<_>>();
+        Self { trusted: Some(trusted.clone()), ..Self::new(trusted.dir(), kept) }
+    }
+    /// Those of a folder that nobody else writes. `kept` are the estate's
+    /// `[[secret]]` and `[[key]]` tables.
     pub fn new(estate_dir: impl Into<PathBuf>, kept: impl IntoIterator<Item = KeptSecret>) -> Self {
         let kept = kept.into_iter().collect();
-        Self { estate_dir: estate_dir.into(), kept, env: Arc::new(|name| std::env::var(name).ok()) }
+        Self {
+            estate_dir: estate_dir.into(),
+            trusted: None,
+            kept,
+            env: Arc::new(|name| std::env::var(name).ok()),
+        }
     }
     /// The same with another environment than this process's.
     #[must_use]
     pub fn with_env(mut self, env: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.env = Arc::new(env);
         self
+    }
+    /// Relative files and programs lie here.
+    pub fn estate_dir(&self) -> &Path {
+        &self.estate_dir
     }
     /// A variable; empty counts as absent.
     pub fn env(&self, name: &str) -> Option<String> {
@@ -97,22 +126,54 @@ impl Secrets {
         Ok(Secret::new(value))
     }
 
-    async fn read_file(&self, path: &str) -> Result<Secret, Problem> {
-        let bytes = async {
+    /// The authorities (PEM) that a `ca` names. Errors: LB-TRUST-002 for a file
+    /// that is not what was trusted, else that of TLS.
+    pub async fn ca(&self, path: &str, side: Side, subject: &str) -> Result<Vec<u8>, Problem> {
+        self.read(path, MAX_CA).await.map_err(|unread| match unread {
+            Unread::Changed(problem) => *problem,
+            Unread::Io(e) => NetError::Tls(format!("{path} cannot be read: {e}")).problem(side, subject),
+        })
+    }
+
+    async fn read(&self, path: &str, max: u64) -> Result<Vec<u8>, Unread> {
+        if let Some(trusted) = self.trusted.clone() {
+            let path = path.to_owned();
+            let read = spawn_blocking(move || trusted.read(&path, max)).await;
+            return read.unwrap_or_else(|e| Err(Unread::Io(std::io::Error::other(e))));
+        }
+        let read = async {
             let mut bytes = Vec::new();
             let file = tokio::fs::File::open(self.estate_dir.join(path)).await?;
-            file.take(MAX + 1).read_to_end(&mut bytes).await?;
-            Ok::<_, std::io::Error>(bytes)
+            file.take(max + 1).read_to_end(&mut bytes).await?;
+            match bytes.len() as u64 > max {
+                true => Err(std::io::Error::other("it is larger than it may be")),
+                false => Ok(bytes),
+            }
         };
-        let bytes = bytes.await.map_err(|e| missing(path, e))?;
-        one_value(bytes, path)
+        read.await.map_err(Unread::Io)
+    }
+
+    async fn read_file(&self, path: &str) -> Result<Secret, Problem> {
+        let read = self.read(path, MAX).await.map_err(|unread| match unread {
+            Unread::Changed(problem) => *problem,
+            Unread::Io(e) => missing(path, e),
+        });
+        one_value(read?, path)
     }
 
     async fn read_command(&self, argv: &[String]) -> Result<Secret, Problem> {
         let (program, rest) = argv.split_first().ok_or_else(|| missing("command", "it names no program"))?;
+        // It may lie in the estate, and read any file of it: all must be as trusted.
+        if let Some(trusted) = self.trusted.clone() {
+            let same = spawn_blocking(move || trusted.unchanged()).await;
+            same.unwrap_or_else(|e| Err(missing(program, e)))?;
+        }
         let path = match program.contains('/') {
             true => self.estate_dir.join(program),
-            false => PathBuf::from(program),
+            false => {
+                let allowed = self.trusted.as_ref().and_then(|trusted| trusted.program(program));
+                allowed.map_or_else(|| PathBuf::from(program), Path::to_owned)
+            }
         };
         let run = async {
             let mut child = tokio::process::Command::new(path)
@@ -201,5 +262,40 @@ mod tests {
             let problem = secrets.resolve(&reference).await.unwrap_err();
             assert_eq!(problem.code, Code::SECRET_MISSING, "{reference:?}");
         }
+    }
+
+    /// An edit after trust changes neither what is read nor what is run.
+    #[tokio::test]
+    async fn nothing_of_an_estate_is_read_or_run_once_it_differs_from_what_was_trusted() {
+        use crate::config::{load, trust};
+        let tmp = tempfile::tempdir().unwrap();
+        let (dir, state) = (tmp.path().join("estate"), tmp.path().join("state"));
+        crate::config::init(&dir, "Northwind").unwrap();
+        std::fs::write(dir.join("key"), "good").unwrap();
+        std::fs::write(dir.join("helper.sh"), "echo good").unwrap();
+        let loaded = load(&dir, &crate::engine::VOCABULARY).unwrap();
+        trust::allow(&state, &loaded, None, chrono::Utc::now()).unwrap();
+        let trusted = trust::check(&state, &loaded).unwrap().granted(&dir).unwrap();
+        let secrets = Secrets::of(&trusted);
+        let file = SecretRef::File("key".into());
+        // The program lies outside; what it runs lies in the estate.
+        let command = SecretRef::Command(["/bin/sh", "helper.sh"].map(str::to_owned).into());
+        for reference in [&file, &command] {
+            assert_eq!(secrets.resolve(reference).await.unwrap().expose_str(), Some("good"));
+        }
+        assert_eq!(secrets.ca("key", Side::Store, "fra").await.unwrap(), b"good");
+
+        std::fs::write(dir.join("key"), "evil").unwrap();
+        std::fs::write(dir.join("helper.sh"), "touch ran; echo evil").unwrap();
+        for reference in [&file, &command] {
+            let problem = secrets.resolve(reference).await.unwrap_err();
+            assert_eq!(problem.code, Code::TRUST_CHANGED, "{reference:?}: {problem}");
+            assert!(problem.next.contains("lifeboat trust"), "{problem}");
+        }
+        assert!(!dir.join("ran").exists(), "nothing was run");
+        let problem = secrets.ca("key", Side::Store, "fra").await.unwrap_err();
+        assert_eq!((problem.code, problem.why.as_str()), (Code::TRUST_CHANGED, "changed: key"));
+        let absent = secrets.ca("/no/such.pem", Side::Probe, "fra").await.unwrap_err();
+        assert_eq!(absent.code, Code::PROBE_TLS);
     }
 }

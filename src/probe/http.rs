@@ -17,7 +17,10 @@ pub(super) async fn ask(prober: &Prober, probe: &Probe, timeout: Dur) -> Result<
         Problem::new(Code::PROBE_NAME, shown(text)).because("this is no http:// or https:// address")
     })?;
     let subject = shown(url.as_str());
-    let ca = probe.ca.as_ref().map(|ca| prober.secrets.estate_dir.join(ca));
+    let ca = match &probe.ca {
+        Some(ca) => Some(prober.secrets.ca(ca, Side::Probe, &subject).await?),
+        None => None,
+    };
     let begun = Instant::now();
     let ask = Ask { ca: ca.as_deref(), ..Ask::get(&url, timeout, MAX_BODY, &prober.meter) };
     let answer = prober.http.call(ask).await.map_err(|e| e.problem(Side::Probe, &subject))?;

@@ -15,7 +15,7 @@ use ratatui::{
 };
 
 use super::{Look, Role, Symbols};
-use crate::app::{App, Hit, age_label, next_age_change};
+use crate::app::{App, Hit, Piece, age_label, next_age_change};
 
 pub struct Cx<'a> {
     pub app: &'a App,
@@ -41,6 +41,14 @@ impl<'a> Cx<'a> {
     /// Text from anywhere, made harmless.
     pub fn span(&self, text: impl AsRef<str>, role: Role) -> Span<'static> {
         Span::styled(clean_line(text.as_ref()), self.role(role))
+    }
+    /// A text with open places, which are dimmed.
+    pub fn pieces(&self, pieces: &[Piece], role: Role) -> Vec<Span<'static>> {
+        let one = |piece: &Piece| match piece {
+            Piece::Text(text) => self.span(text, role),
+            Piece::Open(text) => self.span(text, Role::Dim),
+        };
+        pieces.iter().map(one).collect()
     }
     pub fn line(&self, parts: &[(&str, Role)]) -> Line<'static> {
         Line::from(parts.iter().map(|(text, role)| self.span(text, *role)).collect::<Vec<_>>())

@@ -9,7 +9,7 @@ use ratatui::{
 };
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Cx, Role};
+use super::{Cx, Role, table::shorten};
 
 pub struct Flow<'b> {
     pub buf: &'b mut Buffer,
@@ -44,6 +44,10 @@ impl<'b> Flow<'b> {
     pub fn line(&mut self, line: &Line<'_>) {
         put(self.buf, self.row(), line);
         self.skip(1);
+    }
+    /// A line with a sign where it is cut at the edge.
+    pub fn cells(&mut self, cx: &Cx<'_>, spans: &[Span<'static>]) {
+        self.line(&shorten(spans, usize::from(self.area.width), cx));
     }
     /// A title with a light rule to the right edge.
     pub fn heading(&mut self, cx: &Cx<'_>, title: &str) {

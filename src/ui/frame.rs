@@ -18,7 +18,7 @@ use super::{
     Cx, Role,
     flow::{put, put_right},
 };
-use crate::app::{ACTIONS, Layer, Scope, Screen, Trust, unavailable};
+use crate::app::{ACTIONS, Action, App, Layer, Scope, Screen, Trust, alarm, unavailable};
 
 /// Draws it and gives what is left for the screen.
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) -> Rect {
@@ -26,6 +26,9 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) -> Rect {
     header(cx, buf, row(0));
     let mut top = 1;
     for (text, role) in banners(cx) {
+        if top + 2 > area.height {
+            break;
+        }
         let text = format!(" {text}");
         buf.set_style(row(top), cx.role(role));
         put(buf, row(top), &cx.line(&[(&text, role)]));
@@ -136,6 +139,13 @@ fn banners(cx: &Cx<'_>) -> Vec<(String, Role)> {
         );
         banners.push((text, Role::WhatIf));
     }
+    if let Some(seen) = alarm(app) {
+        let declares = match (unavailable(app, Action::Declare), app.keymap.keys(Action::Declare).first()) {
+            (None, Some(key)) => format!(": {key} declares an incident"),
+            _ => String::new(),
+        };
+        banners.push((format!("{} {seen}{declares}.", cx.sym().critical), Role::Incident));
+    }
     if let Some(incident) = &app.incident {
         let clock = cx.clock(incident.impact_began);
         banners
@@ -158,13 +168,16 @@ pub fn capital(text: &str) -> String {
 fn footer(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let app = cx.app;
     let failing = app.real.as_ref().map_or(0, |a| a.workloads.iter().filter(|w| w.state > State::Ok).count());
-    let right = match failing {
-        0 => String::new(),
-        1 => "1 workload needs a look ".into(),
-        n => format!("{n} workloads need a look "),
+    let workloads = match failing {
+        0 => None,
+        1 => Some("1 workload needs a look".to_owned()),
+        n => Some(format!("{n} workloads need a look")),
     };
     let wide = area.width >= 100;
-    let used = if wide { put_right(buf, area, &cx.line(&[(&right, Role::Dim)])) } else { 0 };
+    let parts = [workloads.filter(|_| wide), findings(app).filter(|_| wide)];
+    let right: Vec<_> = parts.into_iter().flatten().collect();
+    let right = if right.is_empty() { String::new() } else { format!("{} ", right.join("   ")) };
+    let used = put_right(buf, area, &cx.line(&[(&right, Role::Dim)]));
     let left = Rect { width: area.width.saturating_sub(used + 1), ..area };
     if let Some(notice) = &app.notice {
         let role = if notice.refused { Role::Warning } else { Role::Accent };
@@ -172,6 +185,21 @@ fn footer(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         return;
     }
     put(buf, left, &hints(cx, left.width));
+}
+
+/// `5 findings, 2 critical: 5 opens`.
+fn findings(app: &App) -> Option<String> {
+    let all = &app.shown.as_ref()?.findings;
+    let critical = all.iter().filter(|f| f.severity == State::Critical).count();
+    let count = match all.len() {
+        0 => return None,
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    };
+    let critical = if critical > 0 { format!(", {critical} critical") } else { String::new() };
+    let key = app.keymap.keys(Action::GoFindings).first();
+    let opens = key.filter(|_| *app.screen() != Screen::Findings).map(|key| format!(": {key} opens"));
+    Some(format!("{count}{critical}{}", opens.unwrap_or_default()))
 }
 
 /// The keys that matter here, as many as fit, the most important kept.
@@ -192,7 +220,9 @@ fn hints(cx: &Cx<'_>, room: u16) -> Line<'static> {
     for def in defs {
         let Some(key) = app.keymap.keys(def.action).first() else { continue };
         let key = key.to_string();
-        let leaves = def.action == crate::app::Action::Back && app.way.len() == 1;
+        // A bare digit before a noun would read as a count.
+        let key = if key.bytes().all(|b| b.is_ascii_digit()) { format!("[{key}]") } else { key };
+        let leaves = def.action == Action::Back && app.way.len() == 1;
         let hint = if leaves { "quit" } else { def.hint };
         let wide = width(&key) + 1 + width(hint) + 3;
         if used + wide > usize::from(room) {

@@ -198,13 +198,13 @@ fn palette(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, input: &Input, cursor: usi
 
 fn what_if(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, cursor: usize) {
     let regions = &cx.app.glance.regions;
-    let lines = u16::try_from(regions.len()).unwrap_or(u16::MAX).saturating_add(5);
+    let lines = u16::try_from(regions.len()).unwrap_or(u16::MAX).saturating_add(6);
     // At the right edge, so that map and list are seen to change.
     let (width, height) = (area.width.min(54), area.height.min(lines.saturating_add(2)));
     let at = Rect { x: area.right() - width, y: area.y, width, height };
     let inside = box_at(cx, buf, at, "What if these were gone?", Role::Accent);
     let mut flow = Flow::new(buf, inside);
-    let sentence = "Space chooses, Enter keeps, Esc leaves it as it was. Nothing real happens.";
+    let sentence = "Enter takes the selected region, Space chooses several, Esc leaves it as it was. Nothing real happens.";
     flow.sentence(Span::raw(""), sentence, cx.role(Role::Dim));
     flow.gap();
     let rest = flow.rest();

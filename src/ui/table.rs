@@ -169,7 +169,7 @@ fn place(text: &str, wide: u16, right: bool) -> String {
 }
 
 /// The spans as a line no wider than `room`, with a sign where it is cut.
-fn shorten(cell: &Cell, room: usize, cx: &Cx<'_>) -> Line<'static> {
+pub fn shorten(cell: &[Span<'static>], room: usize, cx: &Cx<'_>) -> Line<'static> {
     let mut left = room;
     let mut spans = Vec::new();
     for span in cell {

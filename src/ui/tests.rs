@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use lifeboat_core::{
     model::*,
-    run::{AskKind, Run},
+    run::{AskKind, Prediction, Run},
 };
 use ratatui::{
     buffer::Buffer,
@@ -258,4 +258,172 @@ fn help_fits_and_scrolls_to_its_last_line() {
     }
     let last = crate::app::help_lines(&app, "").last().unwrap().1.title.clone();
     assert!(text(&app).contains(&last[..20.min(last.len())]), "{last}\n{}", text(&app));
+}
+
+#[test]
+fn a_plan_shows_values_or_open_places_and_never_its_templates() {
+    let mut estate = sample::estate();
+    let book = &mut estate.runbooks[0];
+    book.steps[1].title = Some("Stop {{ from }} with {{ fence.token }}".into());
+    book.steps[1].text = Some("See {{ fence.token }} of {{ to }}".into());
+    let mut app = picture("runbooks", (200, 60));
+    update(&mut app, Msg::Estate(Arc::new(estate.clone())));
+    app.settle();
+    let shown = text(&app);
+    assert!(shown.contains("Stop eu-west-1 with <fence.token>"), "{shown}");
+    assert!(!shown.contains("{{"), "{shown}");
+    let mut app = picture("run", (200, 60));
+    update(&mut app, Msg::Run(Arc::new(sample::run(&estate))));
+    app.settle();
+    assert!(text(&app).contains("Stop eu-west-1 with <fence.token>"), "{}", text(&app));
+}
+
+#[test]
+fn a_run_in_trouble_says_so_whether_it_goes_on_or_is_over() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for name in ["run", "run-over"] {
+            let mut app = picture(name, size);
+            let mut view = (**app.run().unwrap()).clone();
+            view.trouble = Some(Problem::new(Code::JOURNAL_WRITE, "journal.jsonl").because("no space left"));
+            update(&mut app, Msg::Run(Arc::new(view)));
+            app.settle();
+            let shown = text(&app);
+            assert!(shown.contains("the journal cannot be written"), "{name} {size:?}:\n{shown}");
+            let asks = name == "run";
+            assert_eq!(shown.contains("This needs you"), asks, "{name} {size:?}:\n{shown}");
+            assert_eq!(shown.contains("type eu-central-1"), asks, "{name} {size:?}:\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn steps_that_do_not_fit_are_counted() {
+    let mut app = picture("run", (80, 24));
+    let mut view = (**app.run().unwrap()).clone();
+    let mut run = (*view.run).clone();
+    let last = run.steps[4].clone();
+    run.steps.extend([last.clone(), last]);
+    view.run = Arc::new(run);
+    update(&mut app, Msg::Run(Arc::new(view)));
+    app.settle();
+    assert!(text(&app).contains("3 more below"), "{}", text(&app));
+    sample::press(&mut app, &[Key::char('G')]);
+    assert!(text(&app).contains("3 more above"), "{}", text(&app));
+}
+
+#[test]
+fn a_region_that_does_not_answer_calls_to_act_on_every_screen() {
+    let call = "eu-west-1 does not answer: D declares an incident.";
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for name in ["overview-down", "workload-down", "wait-or-declare"] {
+            let shown = text(&picture(name, size));
+            assert!(shown.contains(call), "{name} {size:?}:\n{shown}");
+        }
+        assert!(!text(&picture("incident", size)).contains(call), "it is declared");
+        assert!(!text(&picture("overview", size)).contains("does not answer"));
+    }
+    let options = AppOptions { read_only: true, ..Default::default() };
+    let app = sample::picture("overview-down", options, (80, 24)).unwrap();
+    assert!(text(&app).contains("eu-west-1 does not answer."), "who may not declare is told what is seen");
+}
+
+#[test]
+fn regions_stand_in_one_line_where_the_map_does_not_fit() {
+    let shown = text(&picture("overview-down", (80, 24)));
+    assert!(shown.contains("Ireland ✕ critical   Frankfurt ● ok   Virginia ● ok"), "{shown}");
+    let shown = text(&picture("overview-down", (40, 14)));
+    assert!(shown.contains("Ireland ✕ critical   Frankfurt ● ok   +1"), "{shown}");
+    assert!(text(&picture("what-if", (80, 24))).contains("Ireland GONE, what if"));
+}
+
+#[test]
+fn no_finding_is_no_all_clear() {
+    let mut app = picture("findings", (120, 40));
+    let mut estate = sample::estate();
+    for workload in &mut estate.workloads {
+        workload.assets.iter_mut().flat_map(|a| &mut a.copies).for_each(|c| c.schedule = None);
+    }
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    assert!(app.rows.is_empty(), "{:?}", app.rows);
+    let shown = text(&app);
+    assert!(shown.contains("but 1 workload is critical and 1 workload is unknown"), "{shown}");
+}
+
+#[test]
+fn findings_in_the_footer_are_counted_in_words_with_their_key() {
+    let shown = text(&picture("overview", (120, 40)));
+    assert!(shown.contains("1 finding: 5 opens"), "{shown}");
+    assert!(text(&picture("overview", (200, 60))).contains("[8] runs"), "a key is no count");
+}
+
+#[test]
+fn without_copies_there_is_no_last_good_to_miss() {
+    let mut estate = sample::estate();
+    let identity = estate.workloads.iter_mut().find(|w| w.id == "identity").unwrap();
+    identity.assets[0].copies.clear();
+    let mut app = picture("overview", (200, 60));
+    let mut seen = sample::observations(&estate, app.now, None);
+    seen.copies.retain(|key, _| key.workload != "ledger");
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    update(&mut app, Msg::Observed(Arc::new(seen)));
+    app.settle();
+    let (buf, _) = drawn(&app, &look(Depth::True));
+    let line = |name: &str| lines(&buf).into_iter().find(|l| l.contains(name) && l.contains(" / ")).unwrap();
+    assert!(line("Identity").contains("no copies"), "{}", line("Identity"));
+    assert!(line("Ledger").contains("none"), "{}", line("Ledger"));
+}
+
+#[test]
+fn points_say_what_their_signs_mean_and_which_copy_it_is() {
+    let shown = text(&picture("points", (120, 40)));
+    for words in ["┃ a good point", "█ any instant can be restored", "─ nothing between points"] {
+        assert!(shown.contains(words), "{words}:\n{shown}");
+    }
+    assert!(!shown.contains("copy 1 of 1"), "{shown}");
+    let mut estate = sample::estate();
+    let mail = estate.workloads.iter_mut().find(|w| w.id == "mail").unwrap();
+    let twice = mail.assets[0].copies[0].clone();
+    mail.assets[0].copies.push(twice);
+    let mut app = picture("points", (80, 24));
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    assert!(text(&app).contains("copy 1 of 2 (tab shows the next)"), "{}", text(&app));
+}
+
+#[test]
+fn a_region_that_is_back_is_said_on_the_incident_page() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let mut app = picture("incident", size);
+        assert!(!text(&app).contains("answers"));
+        let seen = sample::observations(&sample::estate(), app.now, None);
+        update(&mut app, Msg::Observed(Arc::new(seen)));
+        app.settle();
+        let shown = text(&app);
+        assert!(shown.contains("eu-west-1 answers again since 14:03:17 UTC, and"), "{size:?}:\n{shown}");
+        let mut incident = sample::incident(&sample::estate());
+        let elsewhere = Prediction { workload: "identity".into(), ..incident.predictions[0].clone() };
+        incident.predictions.push(elsewhere);
+        update(&mut app, Msg::Incident(Some(Arc::new(incident))));
+        app.settle();
+        let shown = text(&app).replace('\n', " ");
+        assert!(shown.contains("UTC: consider"), "what serves from elsewhere goes back: {shown}");
+    }
+}
+
+#[test]
+fn where_a_run_goes_and_what_is_dangerous_about_a_plan_is_not_cut_off() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let shown = text(&picture("run", size));
+        assert!(shown.contains("Fail checkout over to eu-central-1"), "{size:?}:\n{shown}");
+        let shown = text(&picture("runbooks", size));
+        assert!(shown.contains("no way back"), "{size:?}:\n{shown}");
+    }
+    let mut estate = sample::estate();
+    let again = estate.runbooks[0].steps[4].clone();
+    estate.runbooks[0].steps.extend(vec![again; 9]);
+    let mut app = picture("runbooks", (80, 24));
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    assert!(text(&app).contains("10 more"), "{}", text(&app));
 }

@@ -61,6 +61,19 @@ fn nothing_connects_runs_or_reads_a_secret_before_trust() {
     let _ = home.ask(&dir, &["status"]);
     assert!(listener.accept().is_ok(), "somebody connected");
 
+    // A name that is not there is wrong usage, and no fault of the estate.
+    for args in [
+        &["status", "ww"][..],
+        &["points", "w/bd"],
+        &["what-if", "region:b"],
+        &["declare", "b"],
+        &["run", "x"],
+    ] {
+        let (code, text) = home.ask(&dir, &[args, &["--json"]].concat());
+        assert_eq!(code, 64, "{args:?}: {text}");
+        assert!(text.contains("LB-USAGE-001") && !text.contains("LB-ESTATE"), "{args:?}: {text}");
+    }
+
     // One byte changed, and it is a stranger again.
     std::fs::write(dir.join("new.txt"), "x").expect("a file");
     let (code, text) = home.ask(&dir, &["status", "--json"]);

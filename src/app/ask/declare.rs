@@ -89,7 +89,9 @@ pub fn submit(app: &mut App, form: &Form) -> Answer {
     let strange =
         scenario.lost.keys().find(|s| s.kind == DomainKind::Region && estate.region(&s.id).is_none());
     if let Some(strange) = strange {
-        return Err((0, format!("There is no region {strange} in this estate.")));
+        let there: Vec<_> = estate.regions.iter().map(|r| format!("{} ({})", r.id, r.label())).collect();
+        let there = clean_line(&there.join(", "));
+        return Err((0, format!("There is no region {strange} in this estate; there are {there}.")));
     }
     let detected_at = impact(app, &scenario);
     let began = form.field("began");

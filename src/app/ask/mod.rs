@@ -106,8 +106,9 @@ pub struct Form {
     /// When it reached the terminal; what was typed before is no answer to it.
     pub shown: Option<Time>,
     pub danger: bool,
-    /// For a start: the runbook's title as written, filled in anew as fields change.
-    pub plan: String,
+    /// For a start: the runbook's title and the details as written, filled in
+    /// anew as fields change.
+    pub plan: Vec<String>,
 }
 
 impl Form {
@@ -122,7 +123,7 @@ impl Form {
             error: None,
             shown: None,
             danger: true,
-            plan: String::new(),
+            plan: Vec::new(),
         }
     }
     pub fn field(&self, id: &str) -> &str {
@@ -176,7 +177,7 @@ pub fn leave(app: &mut App) {
 
 pub use answer::{ask_for, cancel, note};
 pub use declare::{declare, stand_down};
-pub use start::{filled, start};
+pub use start::start;
 
 /// Enter: on to the next field, and on the last one done, if all is right.
 pub fn accept(app: &mut App) -> Vec<Effect> {

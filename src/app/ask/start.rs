@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_core::{model::*, run::Mode};
+use lifeboat_core::{
+    model::*,
+    run::{Mode, moves},
+};
 use serde_json::Value;
 
 use super::{Answer, Field, FieldKind, Form, Purpose, open};
-use crate::app::{App, Effect, rows};
+use crate::app::{
+    App, Effect,
+    template::{filled, likely},
+};
 
 const MODES: [Mode; 3] = [Mode::DryRun, Mode::Rehearsal, Mode::Live];
 
@@ -22,12 +28,11 @@ pub fn start(app: &mut App, id: &RunbookId) {
     fields.push(Field::choice("mode", "mode", modes, mode.as_str()));
     fields.push(Field::word("mode", "start"));
     let mut form = Form::new(Purpose::Start(id.clone()), &format!("Start {id}"), &book.title, fields);
-    form.plan = book.title.clone();
-    let risky = book.steps.iter().filter(|s| s.destructive).map(StepPlan::label);
-    let risky: Vec<_> = risky.map(clean_line).collect();
-    form.details.push(format!("{} steps, {}", book.steps.len(), book.kind.as_str()));
+    form.plan.push(book.title.clone());
+    let risky: Vec<_> = book.steps.iter().filter(|s| s.destructive).map(StepPlan::label).collect();
+    form.plan.push(format!("{} steps, {}", book.steps.len(), book.kind.as_str()));
     if !risky.is_empty() {
-        form.details.push(format!("Each asks again before it acts: {}", risky.join("; ")));
+        form.plan.push(format!("Each asks again before it acts: {}", risky.join("; ")));
     }
     follow(&mut form);
     // With defaults for all, only the last word is left to type.
@@ -37,7 +42,7 @@ pub fn start(app: &mut App, id: &RunbookId) {
 }
 
 fn param(app: &App, book: &Runbook, name: &str, def: &ParamDef) -> Field {
-    let value = suggested(app, book, name, def);
+    let value = likely(app, book, name).unwrap_or_default();
     let label = name.replace('_', " ");
     let estate = app.estate.as_ref();
     let names = |all: Vec<String>| Field::choice(name, &label, all, &value);
@@ -59,41 +64,13 @@ fn param(app: &App, book: &Runbook, name: &str, def: &ParamDef) -> Field {
     }
 }
 
-/// Where the workload is and would go now counts more than what the file says.
-fn suggested(app: &App, book: &Runbook, name: &str, def: &ParamDef) -> String {
-    let view = book.workloads.first().and_then(|w| rows::view(app, w));
-    let judged = view.map(|v| v.verdict.as_ref().unwrap_or(&v.if_home_lost));
-    let seen = match (def.ty, name) {
-        (ParamType::Region, "from") => view.and_then(|v| v.home.clone()),
-        (ParamType::Region, "to") => judged.and_then(|j| j.to.clone()),
-        _ => None,
-    };
-    let default = || match def.default.as_ref()? {
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    };
-    seen.map(|r| r.to_string()).or_else(default).unwrap_or_default()
-}
-
-/// A title with `{{ name }}` replaced by what `value` says of it.
-pub fn filled<'v>(title: &str, value: impl Fn(&str) -> Option<&'v str>) -> String {
-    let mut out = String::new();
-    let mut rest = title;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let Some((name, tail)) = after.split_once("}}") else { break };
-        out.push_str(before);
-        out.push_str(value(name.trim()).unwrap_or(name.trim()));
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
-}
-
 /// What acts on the world costs typing its mode; a dry run costs Enter.
 pub fn follow(form: &mut Form) {
     let mode = form.field("mode").to_owned();
     form.danger = mode == Mode::Live.as_str();
-    form.sentence = clean_line(&filled(&form.plan, |name| Some(form.field(name))));
+    let value = |name: &str| Some(form.field(name).to_owned());
+    let mut all = form.plan.iter().map(|text| clean_line(&filled(text, value)));
+    (form.sentence, form.details) = (all.next().unwrap_or_default(), all.collect());
     let Some(last) = form.fields.last_mut() else { return };
     if mode == Mode::DryRun.as_str() {
         last.kind = FieldKind::Text;
@@ -113,6 +90,10 @@ pub fn submit(app: &mut App, runbook: &RunbookId, form: &Form) -> Answer {
     for (at, field) in form.fields.iter().enumerate() {
         let Some(def) = book.params.get(&field.id) else { continue };
         params.insert(field.id.clone(), read(app, def, field.value()).map_err(|why| (at, why))?);
+    }
+    if let Err(why) = moves(&book, &params) {
+        let at = form.fields.iter().position(|f| f.id == "to").unwrap_or(0);
+        return Err((at, why));
     }
     let chosen = form.field("mode");
     let mode = MODES.into_iter().find(|m| m.as_str() == chosen).unwrap_or(Mode::DryRun);

@@ -1,7 +1,9 @@
 //! What a person allowed to act: a hash over every file of the estate, and
 //! the programs outside that it names. `closure` gathers and hashes, `record`
-//! keeps and compares, `freeze` copies for a run.
+//! keeps and compares, `freeze` copies for a run, `at_use` holds what is read
+//! and run later against it.
 
+mod at_use;
 mod closure;
 mod freeze;
 mod program;
@@ -9,10 +11,15 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use lifeboat_core::model::{Code, Estate, Problem};
 
+pub use at_use::Unread;
 pub use closure::{Closure, Entry, closure};
 pub use freeze::freeze;
 pub use record::{Changes, Trust, allow, check};
@@ -25,7 +32,9 @@ use super::Loaded;
 pub struct TrustedEstate {
     estate: Arc<Estate>,
     dir: std::path::PathBuf,
-    hash: String,
+    closure: Arc<Closure>,
+    /// What the names of programs outside meant when it was allowed.
+    programs: Arc<BTreeMap<String, Option<PathBuf>>>,
 }
 
 impl TrustedEstate {
@@ -38,7 +47,7 @@ impl TrustedEstate {
     }
     /// Of the closure, in hex; what a run's journal is bound to.
     pub fn hash(&self) -> &str {
-        &self.hash
+        &self.closure.hash
     }
 
     /// Copies the estate into `into`, which must not exist or be empty.
@@ -47,7 +56,7 @@ impl TrustedEstate {
     /// LB-TRUST-002 when the files are no longer those that were trusted.
     pub fn freeze(&self, into: &Path) -> Result<(), Problem> {
         let hash = freeze(&self.dir, into)?;
-        match hash == self.hash {
+        match hash == self.closure.hash {
             true => Ok(()),
             false => Err(Problem::new(Code::TRUST_CHANGED, self.dir.display())
                 .because("a file changed between reading and copying")),
@@ -68,10 +77,15 @@ impl TrustedEstate {
                 .because(why)
                 .next("do not resume: somebody changed the run's own copy of the plan"));
         }
-        Ok(Self::new(frozen, closure))
+        Ok(Self::new(frozen, closure, BTreeMap::new()))
     }
 
-    fn new(loaded: &Loaded, closure: Closure) -> Self {
-        Self { estate: loaded.estate.clone(), dir: loaded.dir.clone(), hash: closure.hash }
+    fn new(loaded: &Loaded, closure: Closure, programs: BTreeMap<String, Option<PathBuf>>) -> Self {
+        Self {
+            programs: Arc::new(programs),
+            estate: loaded.estate.clone(),
+            dir: loaded.dir.clone(),
+            closure: Arc::new(closure),
+        }
     }
 }

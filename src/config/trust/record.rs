@@ -57,6 +57,24 @@ pub struct Changes {
     pub programs: Vec<String>,
 }
 
+impl Changes {
+    /// What became of the files.
+    pub(super) fn between(old: &BTreeMap<String, Entry>, new: &BTreeMap<String, Entry>) -> Self {
+        let missing_from = |a: &BTreeMap<String, Entry>, b: &BTreeMap<String, Entry>| {
+            a.keys().filter(|path| !b.contains_key(*path)).cloned().collect()
+        };
+        let differs = |(path, entry): (&String, &Entry)| {
+            (old.get(path).is_some_and(|before| before != entry)).then(|| path.clone())
+        };
+        Self {
+            added: missing_from(new, old),
+            removed: missing_from(old, new),
+            changed: new.iter().filter_map(differs).collect(),
+            programs: Vec::new(),
+        }
+    }
+}
+
 /// `changed: a, b; added: c`, at most a handful of each, cleaned.
 impl fmt::Display for Changes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,7 +113,7 @@ pub(super) fn check_with(
     let Some(record) = read(state_dir, &loaded.dir)? else { return Ok(Trust::Missing) };
     let programs = outside(&loaded.programs, search);
     if record.hash == now.hash && record.programs == programs {
-        return Ok(Trust::Trusted(TrustedEstate::new(loaded, now)));
+        return Ok(Trust::Trusted(TrustedEstate::new(loaded, now, programs)));
     }
     Ok(Trust::Changed(changes(&record, &now, &programs)))
 }
@@ -162,26 +180,18 @@ pub(super) fn as_read(loaded: &Loaded, closure: &Closure) -> Result<(), Problem>
 }
 
 fn changes(record: &Record, now: &Closure, programs: &BTreeMap<String, Option<PathBuf>>) -> Changes {
-    let missing_from = |a: &BTreeMap<String, Entry>, b: &BTreeMap<String, Entry>| {
-        a.keys().filter(|path| !b.contains_key(*path)).cloned().collect()
-    };
-    let differs = |(path, entry): (&String, &Entry)| {
-        (record.entries.get(path).is_some_and(|old| old != entry)).then(|| path.clone())
-    };
     let shown = |path: Option<&Option<PathBuf>>| match path {
         Some(Some(path)) => path.display().to_string(),
         _ => "nothing".to_owned(),
     };
     let moved = programs.iter().filter(|(name, path)| record.programs.get(*name) != Some(path));
     Changes {
-        added: missing_from(&now.entries, &record.entries),
-        removed: missing_from(&record.entries, &now.entries),
-        changed: now.entries.iter().filter_map(differs).collect(),
         programs: moved
             .map(|(name, path)| {
                 format!("{name} was {}, is {}", shown(record.programs.get(name)), shown(Some(path)))
             })
             .collect(),
+        ..Changes::between(&record.entries, &now.entries)
     }
 }
 

@@ -207,7 +207,8 @@ fn a_name_that_leads_to_another_program_is_a_change() {
     let loaded = world.loaded();
     allow_with(&world.state, &loaded, None, now(), Some(&path(&["none", "good", "evil"]))).unwrap();
     let check = |folders: &[&str]| check_with(&world.state, &loaded, Some(&path(folders))).unwrap();
-    assert!(matches!(check(&["good"]), Trust::Trusted(_)));
+    let Trust::Trusted(trusted) = check(&["good"]) else { panic!("the same program") };
+    assert_eq!(trusted.program("fence"), Some(&*tools.path().join("good/fence")));
     let Trust::Changed(changes) = check(&["evil", "good"]) else { panic!("another program is run") };
     assert!(changes.programs[0].starts_with("fence was ") && changes.programs[0].ends_with("evil/fence"));
     assert!(matches!(check(&["none"]), Trust::Changed(_)));
@@ -263,4 +264,50 @@ fn a_run_gets_a_copy_with_the_same_hash() {
     write(&world.dir, &[("bin/fence", "other")]);
     let late = trusted.freeze(&world.state.join("runs/two/estate")).unwrap_err();
     assert_eq!(late.code, Code::TRUST_CHANGED);
+}
+
+#[test]
+fn what_is_read_later_is_what_was_trusted_or_nothing() {
+    let world = world();
+    write(&world.dir, &[("secrets/fra", "key"), ("real/ca", "pem")]);
+    symlink("real", world.dir.join("alias")).unwrap();
+    fs::write(world.dir.with_file_name("outside"), "theirs").unwrap();
+    world.allow();
+    let trusted = world.check().granted(&world.dir).unwrap();
+    let read = |path: &str| match trusted.read(path, 100) {
+        Ok(bytes) => Ok(String::from_utf8(bytes).unwrap()),
+        Err(Unread::Changed(problem)) => Err(*problem),
+        Err(Unread::Io(e)) => panic!("{path}: {e}"),
+    };
+    let inside = world.dir.join("secrets/fra").display().to_string();
+    for (path, content) in [
+        ("secrets/fra", "key"),
+        ("./bin/../secrets/fra", "key"),
+        (&inside, "key"),
+        ("alias/ca", "pem"),
+        ("bin/promote", "#!/bin/sh\n"),
+        ("../outside", "theirs"),
+    ] {
+        assert_eq!(read(path).as_deref(), Ok(content), "{path}");
+    }
+    // What trust does not cover is no file of the estate.
+    for path in [".git/config", ".lifeboat/last"] {
+        assert_eq!(read(path).unwrap_err().code, Code::TRUST_CHANGED, "{path}");
+    }
+    assert!(trusted.unchanged().is_ok());
+    write(&world.dir, &[("secrets/fra", "another"), ("evil/ca", "mine")]);
+    fs::remove_file(world.dir.join("alias")).unwrap();
+    symlink("evil", world.dir.join("alias")).unwrap();
+    let problem = read("secrets/fra").unwrap_err();
+    assert_eq!((problem.code, problem.why.as_str()), (Code::TRUST_CHANGED, "changed: secrets/fra"));
+    assert!(problem.next.contains("lifeboat trust"), "{problem}");
+    assert_eq!(read("alias/ca").as_deref(), Ok("pem"), "the link that was trusted is followed");
+    fs::remove_file(world.dir.join("secrets/fra")).unwrap();
+    symlink("../../outside", world.dir.join("secrets/fra")).unwrap();
+    assert!(trusted.read("secrets/fra", 100).is_err(), "a link that leads out is not followed");
+    let problem = trusted.unchanged().unwrap_err();
+    assert_eq!(problem.code, Code::TRUST_LINK, "{problem}");
+    fs::remove_file(world.dir.join("secrets/fra")).unwrap();
+    let problem = trusted.unchanged().unwrap_err();
+    assert_eq!(problem.why, "changed: alias; added: evil/ca; removed: secrets/fra", "{problem}");
 }

@@ -49,7 +49,8 @@ pub struct Meta {
 }
 
 /// Opens a store of a trusted estate. Errors: LB-STORE-011 for a `url` that is
-/// no store, LB-SECRET-001 for credentials that are not there.
+/// no store, LB-SECRET-001 for credentials that are not there, LB-STORE-003 for
+/// a `ca` that is not there, LB-TRUST-002 for files that are not as trusted.
 pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<Repo, Problem> {
     let id = store.id.to_string();
     let bad = |why: &str| Problem::new(Code::STORE_URL, &id).because(format!("{}: {why}", store.url));
@@ -58,13 +59,16 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         "s3" => {
             let place = s3::Place::of(store, rest).map_err(|why| bad(&why))?;
             let credential = credentials::resolve(store, secrets).await?;
-            let ca = store.ca.as_ref().map(|ca| secrets.estate_dir.join(ca));
+            let ca = match &store.ca {
+                Some(ca) => Some(secrets.ca(ca, Side::Store, &id).await?),
+                None => None,
+            };
             Backend::S3(Box::new(s3::S3::new(place, credential, ca, Arc::clone(http))))
         }
         "file" => {
             let path = rest.strip_prefix("localhost/").map_or_else(|| rest.to_owned(), |p| format!("/{p}"));
             let path = key::percent_decode(path.as_bytes());
-            Backend::Files(Arc::new(file::Files::new(secrets.estate_dir.join(file::to_path(&path)))))
+            Backend::Files(Arc::new(file::Files::new(secrets.estate_dir().join(file::to_path(&path)))))
         }
         "gs" | "az" | "http" | "https" | "oci" | "git+https" => {
             return Err(bad("this kind of store is not built in yet"));

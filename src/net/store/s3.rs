@@ -2,7 +2,7 @@
 //! signed by object_store. Its own listing is not used, since one odd key
 //! (`a//b`, a control character) fails a whole page there.
 
-use std::{ops::Range, path::PathBuf, sync::Arc, time::Duration};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -107,7 +107,8 @@ impl Cursor {
 pub(super) struct S3 {
     place: Place,
     credential: Option<AwsCredential>,
-    ca: Option<PathBuf>,
+    /// PEM.
+    ca: Option<Vec<u8>>,
     http: Arc<Http>,
 }
 
@@ -115,7 +116,7 @@ impl S3 {
     pub(super) fn new(
         place: Place,
         credential: Option<AwsCredential>,
-        ca: Option<PathBuf>,
+        ca: Option<Vec<u8>>,
         http: Arc<Http>,
     ) -> Self {
         Self { place, credential, ca, http }

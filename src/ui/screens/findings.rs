@@ -1,17 +1,47 @@
 //! Policy checks that do not hold.
 
+use lifeboat_core::assess::State;
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{empty, top};
-use crate::ui::{
-    Cx, Role,
-    flow::{Flow, heading},
-    frame::capital,
-    table::{Column, Table, col, one},
+use crate::{
+    app::App,
+    ui::{
+        Cx, Role,
+        flow::{Flow, heading},
+        frame::capital,
+        table::{Column, Table, col, one},
+    },
 };
 
 const COLUMNS: [Column; 4] =
     [col("STATE", 10, 10, 0), col("RULE", 8, 26, 1), col("SUBJECT", 12, 34, 0), col("WHAT", 20, u16::MAX, 2)];
+
+/// No finding is no all-clear: what stands badly is said beside it.
+fn nothing(app: &App) -> String {
+    let Some(shown) = &app.shown else { return "Nothing has been judged yet.".into() };
+    let of = |state: State| shown.workloads.iter().filter(|w| w.state == state).count();
+    let count = |n: usize, state: &str| match n {
+        0 => None,
+        1 => Some(format!("1 workload is {state}")),
+        n => Some(format!("{n} workloads are {state}")),
+    };
+    let lost = shown.regions.iter().filter(|r| r.state == State::Critical).count();
+    let lost = match lost {
+        0 => None,
+        1 => Some("1 region is down".to_owned()),
+        n => Some(format!("{n} regions are down")),
+    };
+    let bad = [lost, count(of(State::Critical), "critical"), count(of(State::Unknown), "unknown")];
+    let bad: Vec<_> = bad.into_iter().flatten().collect();
+    match bad.is_empty() {
+        true => "Every policy check holds.".into(),
+        false => format!(
+            "Every policy check holds, but {}: checks are about what is declared, the overview about what is seen.",
+            bad.join(" and ")
+        ),
+    }
+}
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let rows = &cx.app.rows;
@@ -20,7 +50,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let (_, rest) = top(area, 1);
     let findings = cx.app.shown.as_ref().map_or(&[][..], |a| &a.findings);
     if rows.is_empty() {
-        empty(cx, buf, rest, "No check fails.");
+        empty(cx, buf, rest, &nothing(cx.app));
         return;
     }
     let detail = if rest.height >= 12 { 6 } else { 0 };

@@ -112,6 +112,14 @@ fn declared(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
     what_next(cx, buf, below);
 }
 
+/// Whether a workload that served from what is lost serves from elsewhere now.
+fn moved(app: &App, incident: &Incident) -> bool {
+    let lost = |r: &RegionId| incident.scenario.lost.contains_key(&Selector::region(r));
+    let predicted = |w: &WorkloadView| incident.predictions.iter().any(|p| p.workload == w.id);
+    let all = app.real.iter().flat_map(|a| &a.workloads);
+    all.filter(|w| predicted(w)).any(|w| w.home.as_ref().is_some_and(|home| !lost(home)))
+}
+
 fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
     let mut flow = Flow::new(buf, area);
     flow.heading(cx, &format!("{}", incident.scenario));
@@ -120,6 +128,18 @@ fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
         let at = from.map_or_else(String::new, |at| format!("   since {} UTC", moment(at)));
         (label.to_owned(), text, at)
     };
+    for (region, since) in &cx.app.back {
+        let since = since.format("%H:%M:%S");
+        // Without a probe that failed, it was declared for another reason.
+        let text = match (incident.detected_at, moved(cx.app, incident)) {
+            (Some(_), true) => format!("{region} answers again since {since} UTC: consider failback."),
+            (Some(_), false) => {
+                format!("{region} answers again since {since} UTC, and nothing has moved: S stands down.")
+            }
+            (None, _) => format!("{region} answers, seen since {since} UTC."),
+        };
+        flow.sentence(cx.span(format!("{} ", cx.sym().ok), Role::Ok), &text, cx.role(Role::Strong));
+    }
     let all = [
         clock("impact", Some(incident.impact_began)),
         clock("detection", incident.detected_at),

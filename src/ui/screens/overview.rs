@@ -9,7 +9,7 @@
 //! ```
 
 use lifeboat_core::{
-    assess::{GlanceRow, State},
+    assess::{GlanceRegion, GlanceRow, State},
     model::*,
 };
 use ratatui::{
@@ -21,7 +21,7 @@ use ratatui::{
 use super::{empty, sides, top};
 use crate::ui::{
     Cx, Role,
-    flow::{Flow, heading},
+    flow::{Flow, heading, put},
     frame::capital,
     map,
     table::{Cell, Column, Table, col, num, one},
@@ -41,10 +41,48 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         let (above, below) = top(area, area.height.saturating_sub(below).min(wanted));
         world(cx, buf, Rect { height: above.height.saturating_sub(1), ..above });
         below
+    } else if area.height >= 6 {
+        let (above, below) = top(area, 1 + u16::from(area.height >= 14));
+        strip(cx, buf, Rect { height: 1, ..above });
+        below
     } else {
         area
     };
     workloads(cx, buf, list, rows);
+}
+
+/// What a region stands as, in words.
+fn standing(cx: &Cx<'_>, region: &GlanceRegion) -> (String, Role) {
+    match region.lost {
+        true if cx.app.what_if.contains(&region.id) => ("GONE, what if".into(), Role::WhatIf),
+        true => ("GONE".into(), Role::Incident),
+        false => {
+            let text = format!("{} {}", cx.sym().state(region.state), region.state.as_str());
+            (text, cx.state_role(region.state))
+        }
+    }
+}
+
+/// The regions in one line where there is no room for the map, the worst first.
+fn strip(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
+    let mut regions: Vec<_> = cx.app.glance.regions.iter().collect();
+    regions.sort_by_key(|r| (!r.lost, std::cmp::Reverse(r.state)));
+    let mut spans = Vec::new();
+    let mut left = usize::from(area.width);
+    for (n, region) in regions.iter().enumerate() {
+        let (word, role) = standing(cx, region);
+        let name = cx.cut(&region.label, 18);
+        let wide = width(&name) + 1 + width(&word);
+        let rest = format!("+{}", regions.len() - n);
+        let room = if n + 1 == regions.len() { 0 } else { rest.len() + 3 };
+        if wide + room > left {
+            spans.push(cx.span(cx.cut(&rest, left), Role::Dim));
+            break;
+        }
+        left = left.saturating_sub(wide + 3);
+        spans.extend([cx.span(&name, Role::Strong), Span::raw(" "), cx.span(&word, role), Span::raw("   ")]);
+    }
+    put(buf, area, &Line::from(spans));
 }
 
 fn world(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
@@ -63,11 +101,8 @@ fn regions(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let mut flow = Flow::new(buf, area);
     flow.heading(cx, "Regions");
     for region in &glance.regions {
-        let state = match region.lost {
-            true if cx.app.what_if.contains(&region.id) => cx.span("GONE, what if", Role::WhatIf),
-            true => cx.span("GONE", Role::Incident),
-            false => cx.state(region.state),
-        };
+        let (word, role) = standing(cx, region);
+        let state = cx.span(word, role);
         let name = cx.cut(&region.label, 14);
         flow.line(&Line::from(vec![cx.span(format!("{name:<15}"), Role::Strong), state]));
         if flow.left() > u16::try_from(glance.regions.len()).unwrap_or(0) * 2 + 4 {
@@ -166,9 +201,22 @@ fn cells(cx: &Cx<'_>, row: &GlanceRow) -> Vec<Cell> {
         against(row.rpo_actual, row.rpo_target, over(row.rpo_actual, row.rpo_target)),
         against(row.rto_estimate, row.rto_target, over(row.rto_estimate, row.rto_target)),
         verdict,
-        one(cx.span(row.last_good.map_or_else(|| "none".into(), |at| cx.age(at)), Role::Text)),
+        last_good(cx, row),
         one(cx.span(&row.reason, Role::Dim)),
     ]
+}
+
+/// `none` only where there are copies and no good point among them is known.
+fn last_good(cx: &Cx<'_>, row: &GlanceRow) -> Cell {
+    let declared = cx.app.estate.as_ref().and_then(|e| e.workload(row.id.as_str()));
+    let copies = declared.map(|w| w.assets.iter().any(|a| !a.copies.is_empty()));
+    one(match (row.last_good, copies) {
+        (Some(at), _) => cx.span(cx.age(at), Role::Text),
+        (None, Some(true)) => cx.span("none", Role::Warning),
+        (None, Some(false)) => cx.span("no copies", Role::Dim),
+        // Before the estate is read, nobody knows which of the two it is.
+        (None, None) => cx.span(cx.sym().none, Role::Dim),
+    })
 }
 
 /// The selected workload in sentences.

@@ -8,10 +8,13 @@ use ratatui::{
 };
 
 use super::{empty, moment, top};
-use crate::ui::{
-    Cx, Role,
-    flow::{Flow, heading},
-    table::{Column, Table, col, num, one},
+use crate::{
+    app::{Action, copies},
+    ui::{
+        Cx, Role,
+        flow::{Flow, heading},
+        table::{Column, Table, col, num, one},
+    },
 };
 
 const COLUMNS: [Column; 6] = [
@@ -26,7 +29,12 @@ const COLUMNS: [Column; 6] = [
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, key: &CopyKey) {
     let copy = cx.app.estate.as_ref().and_then(|e| e.copy(key));
     let mut flow = Flow::new(buf, area);
-    flow.heading(cx, &format!("Recovery points of {}/{}", key.workload, key.asset));
+    let all = cx.app.estate.as_ref().map(|e| copies(e, &key.workload)).unwrap_or_default();
+    let place = all.iter().position(|k| k == key).filter(|_| all.len() > 1);
+    let next = cx.app.keymap.keys(Action::NextCopy).first().filter(|_| place.is_some());
+    let place = place.map_or_else(String::new, |n| format!(", copy {} of {}", n + 1, all.len()));
+    let next = next.map_or_else(String::new, |key| format!(" ({key} shows the next)"));
+    flow.heading(cx, &format!("Recovery points of {}/{}{place}{next}", key.workload, key.asset));
     if let Some(copy) = copy {
         flow.pair(
             cx,
@@ -67,6 +75,18 @@ fn spans(cx: &Cx<'_>, flow: &mut Flow<'_>, report: &CopyReport) -> Rect {
         flow.line(&timeline(cx, flow.area.width, from, to.max(cx.app.now), report));
         let end = Line::from(vec![cx.span(moment(from), Role::Dim), cx.span("  to now", Role::Dim)]);
         flow.line(&end);
+        let sym = cx.sym();
+        flow.cells(
+            cx,
+            &[
+                cx.span(sym.mark, Role::Strong),
+                cx.span(" a good point   ", Role::Dim),
+                cx.span(sym.bar, Role::Ok),
+                cx.span(" any instant can be restored   ", Role::Dim),
+                cx.span(sym.axis, Role::Border),
+                cx.span(" nothing between points", Role::Dim),
+            ],
+        );
     }
     for window in report.windows.iter().rev().take(3) {
         flow.pair(

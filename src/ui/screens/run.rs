@@ -18,13 +18,13 @@ use ratatui::{
 
 use super::{empty, runs::state_role, sides, top};
 use crate::{
-    app::{Layer, Purpose},
+    app::{Layer, Piece, Purpose, filled, of_run, pieces},
     ui::{
         Cx, Role, clock_text,
         flow::{Flow, put, put_right, wrap},
         frame::capital,
         layers,
-        table::first_shown,
+        table::{first_shown, shorten},
     },
 };
 
@@ -35,13 +35,15 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, id: &RunId) {
     };
     let (head, rest) = top(area, 2);
     header(cx, buf, head, &view.run);
+    let rest = trouble(cx, buf, rest, view);
     if area.width >= 84 {
         let (left, right) = sides(rest, (area.width * 44 / 100).min(72));
         plan(cx, buf, left, view);
         step(cx, buf, right, view);
     } else {
         // Short of room, what is asked comes before what is planned.
-        let lines = u16::try_from(view.run.steps.len()).unwrap_or(u16::MAX).min(rest.height / 3);
+        let share = if view.trouble.is_some() { 4 } else { 3 };
+        let lines = u16::try_from(view.run.steps.len()).unwrap_or(u16::MAX).min(rest.height / share);
         let (above, below) = top(rest, lines + 1);
         plan(cx, buf, Rect { height: lines, ..above }, view);
         step(cx, buf, below, view);
@@ -68,34 +70,92 @@ fn header(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, run: &Run) {
     ]);
     let row = Rect { height: area.height.min(1), ..area };
     let used = put_right(buf, row, &right);
-    let title = Line::from(vec![
-        cx.span(format!(" {word} "), role),
-        Span::raw("  "),
-        cx.span(&run.title, Role::Strong),
-    ]);
-    put(buf, Rect { width: row.width.saturating_sub(used + 2), ..row }, &title);
+    let room = row.width.saturating_sub(used + 2);
+    let (mode, title) = (cx.span(format!(" {word} "), role), cx.span(&run.title, Role::Strong));
+    // Where to is at the title's end: it goes below rather than being cut.
+    let fits = width(&mode.content) + 2 + width(&title.content) <= usize::from(room);
+    put(buf, Rect { width: room, ..row }, &Line::from(mode.clone()));
+    let (x, y) = match fits {
+        true => (u16::try_from(width(&mode.content)).unwrap_or(0) + 2, 0),
+        false => (1, 1),
+    };
+    if y < area.height {
+        let at = Rect { x: area.x + x, y: area.y + y, width: area.width.saturating_sub(x), height: 1 };
+        let at = if fits { Rect { width: room.saturating_sub(x), ..at } } else { at };
+        put(buf, at, &shorten(&[title], usize::from(at.width), cx));
+    }
+}
+
+/// What keeps the run from going on, whatever else is shown. Gives what is left below.
+fn trouble(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) -> Rect {
+    let Some(trouble) = &view.trouble else { return area };
+    let lead = cx.span(format!("{} ", cx.sym().warning), Role::Warning);
+    let text = clean_line(&trouble.to_string());
+    let lines = wrap(&text, usize::from(area.width).saturating_sub(2)).len();
+    // What is asked below it must stay in sight.
+    let lines = u16::try_from(lines).unwrap_or(u16::MAX).min((area.height / 3).max(1));
+    let air = u16::from(area.height >= 24);
+    let (above, below) = top(area, lines + air);
+    Flow::new(buf, Rect { height: lines.min(above.height), ..above }).sentence(
+        lead,
+        &text,
+        cx.role(Role::Warning),
+    );
+    below
+}
+
+/// Which steps are shown in `height` lines: the first, how many, and how many
+/// more there are above and below. The signs of more take lines of their own.
+fn window(cursor: usize, count: usize, height: usize) -> (usize, usize, usize, usize) {
+    if count <= height || height < 3 {
+        let first = first_shown(cursor, count, height);
+        return (first, height.min(count), 0, 0);
+    }
+    let room = height - 1;
+    if cursor < room {
+        return (0, room, 0, count - room);
+    }
+    if cursor >= count - room {
+        return (count - room, room, count - room, 0);
+    }
+    let room = height - 2;
+    let first = first_shown(cursor, count, room).clamp(1, count - room - 1);
+    (first, room, first, count - first - room)
 }
 
 fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
     let steps = &view.run.steps;
-    let first = first_shown(cx.app.cursor, steps.len(), usize::from(area.height));
+    let (first, shown, above, below) = window(cx.app.cursor, steps.len(), usize::from(area.height));
     let mut flow = Flow::new(buf, area);
-    for (n, step) in steps.iter().enumerate().skip(first).take(usize::from(area.height)) {
+    let more = |flow: &mut Flow<'_>, count: usize, place: &str| {
+        if count > 0 {
+            flow.line(&cx.line(&[(&format!("      {count} more {place}"), Role::Dim)]));
+        }
+    };
+    more(&mut flow, above, "above");
+    for (n, step) in steps.iter().enumerate().skip(first).take(shown) {
         let at = flow.row();
         let role = cx.step_role(step.status);
         let word = step.status.as_str().replace('_', " ");
         let room = usize::from(area.width).saturating_sub(7 + width(&word) + 2);
-        let label = cx.cut(step.plan.label(), room);
         let strong = view.run.current().is_some_and(|c| c.plan.id == step.plan.id);
-        flow.line(&Line::from(vec![
+        let mut spans = vec![
             cx.span(if n == cx.app.cursor { cx.sym().pointer } else { " " }, Role::Accent),
             cx.span(format!("{:>2} ", n + 1), Role::Dim),
             cx.span(format!("{} ", cx.sym().step(step.status)), role),
-            cx.span(label, if strong { Role::Strong } else { Role::Text }),
-        ]));
+        ];
+        let label = cx.pieces(&label(&view.run, step), if strong { Role::Strong } else { Role::Text });
+        spans.extend(shorten(&label, room, cx).spans);
+        flow.line(&Line::from(spans));
         put_right(flow.buf, at, &cx.line(&[(&word, role)]));
         cx.hit(at, n);
     }
+    more(&mut flow, below, "below");
+}
+
+/// What a step is called, with what the run knows filled in.
+fn label(run: &Run, step: &StepRun) -> Vec<Piece> {
+    pieces(step.plan.label(), |name| of_run(run, name))
 }
 
 fn step(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
@@ -109,7 +169,8 @@ fn step(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
     };
     let place = run.steps.iter().position(|s| s.plan.id == step.plan.id).map_or(0, |n| n + 1);
     flow.heading(cx, &format!("Step {place} of {}", run.steps.len()));
-    flow.sentence(Span::raw(""), step.plan.label(), cx.role(Role::Strong));
+    let known = |name: &str| of_run(run, name);
+    flow.sentence(Span::raw(""), &filled(step.plan.label(), known), cx.role(Role::Strong));
     let mut about = vec![cx.span(step.status.as_str().replace('_', " "), cx.step_role(step.status))];
     about.push(cx.span(format!("  {}", step.plan.kind), Role::Dim));
     if let Some(attempt) = step.attempts.last() {
@@ -123,7 +184,7 @@ fn step(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
     }
     flow.line(&Line::from(about));
     if let Some(text) = &step.plan.text {
-        for line in clean(text).lines().take(6) {
+        for line in clean(&filled(text, known)).lines().take(6) {
             flow.sentence(Span::raw(""), line, cx.role(Role::Text));
         }
     }
@@ -137,19 +198,24 @@ fn step(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
             cx.role(Role::Text),
         );
     }
-    if let Some(trouble) = &view.trouble {
-        flow.sentence(
-            cx.span(format!("{} ", cx.sym().warning), Role::Warning),
-            &trouble.to_string(),
-            cx.role(Role::Warning),
-        );
-    }
     if !view.asks.is_empty() {
         flow.gap();
         question(cx, &mut flow, view);
     }
     flow.gap();
     tail(cx, &mut flow, view);
+}
+
+/// Outputs of this name hold what was really lost, counted from outside.
+const COUNTED: &str = "counted_loss";
+
+/// `3.9s of writes lost`, `78 objects lost`.
+fn counted(what: &str, value: &serde_json::Value) -> String {
+    match (what, value.as_f64().and_then(Dur::from_secs_f64)) {
+        ("_s", Some(span)) => format!("{span} of writes lost"),
+        ("" | "_s", _) => format!("{value} lost"),
+        (what, _) => format!("{value} {} lost", what.trim_start_matches('_').replace('_', " ")),
+    }
 }
 
 /// How it ended.
@@ -175,10 +241,10 @@ fn over(cx: &Cx<'_>, flow: &mut Flow<'_>, run: &Run) {
     };
     flow.sentence(Span::raw(""), &text, cx.role(Role::Text));
     for step in &run.steps {
-        for (name, value) in step.outputs.iter().filter(|(name, _)| name.starts_with("counted_loss")) {
-            let unit = if name.ends_with("_s") { " s" } else { "" };
-            let text = format!("{}: {value}{unit}", name.trim_end_matches("_s").replace('_', " "));
-            flow.sentence(cx.span("counted      ", Role::Dim), &text, cx.role(Role::Strong));
+        for (what, value) in
+            step.outputs.iter().filter_map(|(name, v)| Some((name.strip_prefix(COUNTED)?, v)))
+        {
+            flow.pair(cx, "counted", vec![cx.span(counted(what, value), Role::Strong)]);
         }
     }
     for p in run.incident.iter().flat_map(|i| &i.predictions) {
@@ -264,5 +330,42 @@ fn tail(cx: &Cx<'_>, flow: &mut Flow<'_>, view: &RunView) {
     let room = usize::from(flow.left());
     for line in view.tail.iter().skip(view.tail.len().saturating_sub(room)) {
         flow.line(&cx.line(&[(line, Role::Dim)]));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn every_step_is_shown_or_counted_and_the_selected_one_is_shown() {
+        for count in 0..20 {
+            for height in 1..25 {
+                for cursor in 0..count {
+                    let (first, shown, above, below) = window(cursor, count, height);
+                    let (case, marks) =
+                        ((cursor, count, height), usize::from(above > 0) + usize::from(below > 0));
+                    assert!((first..first + shown).contains(&cursor), "{case:?}");
+                    assert!(shown + marks <= height, "{case:?}");
+                    if height >= 3 {
+                        assert_eq!((first, above + shown + below), (above, count), "{case:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_counted_reads_as_a_sentence() {
+        let table = [
+            ("counted_loss_s", json!(3.9), "3.9s of writes lost"),
+            ("counted_loss_objects", json!(78), "78 objects lost"),
+            ("counted_loss_order_lines", json!(2), "2 order lines lost"),
+            ("counted_loss", json!("nothing"), "\"nothing\" lost"),
+        ];
+        for (name, value, text) in table {
+            assert_eq!(counted(name.strip_prefix(COUNTED).unwrap(), &value), text);
+        }
     }
 }

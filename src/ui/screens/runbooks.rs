@@ -1,17 +1,16 @@
 //! The plans of the estate, and the selected one's steps.
 
 use lifeboat_core::model::*;
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{empty, sides, top};
-use crate::ui::{
-    Cx, Role,
-    flow::{Flow, heading},
-    table::{Column, Table, col, num, one},
+use crate::{
+    app::{filled, likely, pieces},
+    ui::{
+        Cx, Role,
+        flow::{Flow, heading},
+        table::{Column, Table, col, num, one},
+    },
 };
 
 const COLUMNS: [Column; 4] =
@@ -48,33 +47,50 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     }
 }
 
+/// What kind of step it is, how long it takes, and what is dangerous about it.
+fn about(cx: &Cx<'_>, step: &StepPlan) -> Vec<Span<'static>> {
+    let takes = step.takes.map_or_else(String::new, |t| format!("  about {t}"));
+    let mut parts = vec![cx.span(format!("  {}{takes}", step.kind), Role::Dim)];
+    if step.point_of_no_return {
+        parts.push(cx.span("  no way back", Role::Critical));
+    }
+    if step.destructive {
+        parts.push(cx.span("  asks for the target's name", Role::Warning));
+    }
+    parts
+}
+
 fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, book: &Runbook) {
     let mut flow = Flow::new(buf, area);
-    let default = |name: &str| book.params.get(name).and_then(|p| p.default.as_ref()?.as_str());
-    flow.heading(cx, &clean_line(&crate::app::filled(&book.title, default)));
-    for (name, def) in &book.params {
-        let default = match &def.default {
-            Some(serde_json::Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-            None => "asked for at the start".into(),
+    let value = |name: &str| likely(cx.app, book, name);
+    flow.heading(cx, &clean_line(&filled(&book.title, value)));
+    for name in book.params.keys() {
+        let shown = match value(name).filter(|value| !value.is_empty()) {
+            Some(value) => cx.span(value, Role::Text),
+            None => cx.span("asked for at the start", Role::Dim),
         };
-        flow.pair(cx, name, vec![cx.span(default, Role::Text)]);
+        flow.pair(cx, name, vec![shown]);
     }
     flow.gap();
+    let room = usize::from(area.width);
     for (n, step) in book.steps.iter().enumerate() {
-        let takes = step.takes.map_or_else(String::new, |t| format!("  about {t}"));
-        let mut parts = vec![
-            cx.span(format!("{:>2}  ", n + 1), Role::Dim),
-            cx.span(step.label(), Role::Strong),
-            cx.span(format!("  {}{takes}", step.kind), Role::Dim),
-        ];
-        if step.destructive {
-            parts.push(cx.span("  asks for the target's name", Role::Warning));
+        let mut name = vec![cx.span(format!("{:>2}  ", n + 1), Role::Dim)];
+        name.extend(cx.pieces(&pieces(step.label(), value), Role::Strong));
+        let about = about(cx, step);
+        let one = name.iter().chain(&about).map(|s| width(&s.content)).sum::<usize>() <= room;
+        let more = book.steps.len() - n;
+        if flow.left() < 2 + u16::from(!one) && (more > 1 || flow.left() < 1 + u16::from(!one)) {
+            flow.line(&cx.line(&[(&format!("    {more} more"), Role::Dim)]));
+            break;
         }
-        if step.point_of_no_return {
-            parts.push(cx.span("  no way back", Role::Critical));
+        match one {
+            true => flow.cells(cx, &[name, about].concat()),
+            // What is dangerous about it is not to be cut off.
+            false => {
+                flow.cells(cx, &name);
+                flow.cells(cx, &[vec![Span::raw("  ")], about].concat());
+            }
         }
-        flow.line(&Line::from(parts));
     }
     flow.gap();
     flow.sentence(Span::raw(""), "Enter opens the form to start it.", cx.role(Role::Dim));

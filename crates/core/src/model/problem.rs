@@ -99,6 +99,7 @@ codes! {
     DEMO_ABSENT = "LB-DEMO-004", "no demo is running from this folder", "start it with `lifeboat demo`", true;
     DEMO_FAULT = "LB-DEMO-005", "the demo has no such fault", "see `lifeboat demo fault --help`", false;
     DEMO_WORLD = "LB-DEMO-006", "the demo's world failed", "start it again; its folder may be deleted without loss", true;
+    USAGE = "LB-USAGE-001", "this was not understood", "see `lifeboat help`", false;
     TERMINAL = "LB-TERM-001", "this is no terminal", "use `lifeboat status` or another command with --json", false;
 }
 

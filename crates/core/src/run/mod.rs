@@ -21,6 +21,7 @@ mod verbs;
 pub use begin::{Begin, begin};
 pub use machine::Machine;
 pub use next::Todo;
+pub use params::moves;
 pub use plan::RUNNABLE;
 pub use state::*;
 

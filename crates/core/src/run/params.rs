@@ -26,7 +26,23 @@ pub fn resolve(
         let value = value.ok_or_else(|| wrong(name, "no value was given and it has no default".into()))?;
         resolved.insert(name.clone(), typed(def, value, estate).map_err(|why| wrong(name, why))?);
     }
+    moves(runbook, &resolved).map_err(|why| wrong("to", why))?;
     Ok(resolved)
+}
+
+/// That a plan which goes from one region to another does so: `from` and `to`
+/// are the names that runbooks use for it.
+pub fn moves(runbook: &Runbook, params: &BTreeMap<String, Value>) -> Result<(), String> {
+    let region = |name: &str| {
+        let is_region = runbook.params.get(name).is_some_and(|def| def.ty == ParamType::Region);
+        params.get(name).and_then(Value::as_str).filter(|_| is_region)
+    };
+    match (region("from"), region("to")) {
+        (Some(from), Some(to)) if from == to => {
+            Err(format!("`from` and `to` are both {from}: choose another region to go to"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn typed(def: &ParamDef, value: &Value, estate: &Estate) -> Result<Value, String> {
@@ -132,5 +148,25 @@ mod tests {
             serde_json::from_value(json!({ "id": "r", "title": "R", "kind": "failover" })).unwrap();
         let given = BTreeMap::from([("typo".to_owned(), json!(1))]);
         assert!(resolve(&runbook, &estate(), &given).unwrap_err().why.contains("no such parameter"));
+    }
+
+    #[test]
+    fn a_plan_that_goes_nowhere_is_refused() {
+        let region = json!({ "type": "region" });
+        let runbook: Runbook = serde_json::from_value(json!({
+            "id": "r", "title": "R", "kind": "failover",
+            "params": { "from": region, "to": region, "witness": region },
+        }))
+        .unwrap();
+        let regions = json!([{ "id": "eu" }, { "id": "us" }]);
+        let estate = Estate { regions: serde_json::from_value(regions).unwrap(), ..Estate::default() };
+        let given = |from: &str, to: &str| {
+            let all = [("from", from), ("to", to), ("witness", "eu")];
+            all.map(|(name, region)| (name.to_owned(), json!(region))).into()
+        };
+        assert!(resolve(&runbook, &estate, &given("eu", "us")).is_ok());
+        let problem = resolve(&runbook, &estate, &given("eu", "eu")).unwrap_err();
+        assert_eq!(problem.code, Code::RUN_PARAMETER);
+        assert!(problem.to_string().contains("both eu"), "{problem}");
     }
 }
