@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lifeboat_core::{model::*, run::RunView};
+use lifeboat_core::{assess::Assessor, model::*, run::RunView};
 
 use super::{App, Effect, LogLine, Msg, Paint, Screen, Trust};
 
@@ -19,6 +19,7 @@ pub fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Estate(estate) => {
             let known = |r: &RegionId| estate.region(r.as_str()).is_some();
             app.what_if.retain(known);
+            app.assessor = Some(Assessor::new(estate.clone()));
             app.estate = Some(estate);
             changed(app, Paint::Now);
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lifeboat_core::{
-    assess::{Assessment, Glance, assess},
+    assess::{Assessment, Assessor, Glance},
     model::*,
     run::{Incident, RunRow, RunView},
 };
@@ -125,6 +125,8 @@ pub struct App {
     pub mouse: bool,
 
     pub estate: Option<Arc<Estate>>,
+    /// Judges `estate`.
+    pub assessor: Option<Assessor>,
     pub trust: Trust,
     pub seen: Option<Arc<Observations>>,
     /// Newer observations, held back while figures are frozen.
@@ -178,6 +180,7 @@ impl App {
             what_if: options.what_if.clone(),
             options,
             estate: None,
+            assessor: None,
             trust: Trust::Unknown,
             seen: None,
             held: None,
@@ -254,19 +257,25 @@ impl App {
         scenario
     }
 
+    /// What was seen so far judged under any scenario; `None` before the first look.
+    pub fn assess(&self, scenario: &Scenario) -> Option<Assessment> {
+        Some(self.assessor.as_ref()?.assess(self.seen.as_deref()?, self.now, scenario))
+    }
+
     /// Brings assessment and lines up to date. The loop calls it before a
     /// frame, so that lines move only when a person can see them move.
     pub fn settle(&mut self) {
         if std::mem::take(&mut self.outdated)
-            && let (Some(estate), Some(seen)) = (&self.estate, &self.seen)
+            && let (Some(assessor), Some(seen)) = (&self.assessor, &self.seen)
         {
-            let real = Arc::new(assess(estate, seen, self.now, &self.real_scenario()));
+            let assess = |scenario: &Scenario| Arc::new(assessor.assess(seen, self.now, scenario));
+            let real = assess(&self.real_scenario());
             let shown = match self.what_if.is_empty() {
                 true => real.clone(),
-                false => Arc::new(assess(estate, seen, self.now, &self.shown_scenario())),
+                false => assess(&self.shown_scenario()),
             };
             alarm::note(&mut self.back, self.incident.as_deref(), &real);
-            self.glance = Arc::new(Glance::of(estate, seen, &shown));
+            self.glance = Arc::new(Glance::of(assessor.estate(), seen, &shown));
             (self.real, self.shown, self.live) = (Some(real), Some(shown), true);
         }
         self.relist();

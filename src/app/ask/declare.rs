@@ -61,16 +61,13 @@ fn suspects(app: &App) -> BTreeSet<RegionId> {
 
 /// When the first of the probes concerned began to fail.
 fn impact(app: &App, lost: &Scenario) -> Option<Time> {
-    let seen = app.seen.as_deref()?;
-    assess::impact(seen, &assess::assess(app.estate.as_deref()?, seen, app.now, lost))
+    assess::impact(app.seen.as_deref()?, &app.assess(lost)?)
 }
 
 /// What is seen that speaks for declaring these domains lost, in sentences.
 pub fn evidence(app: &App, lost: &Scenario) -> Vec<String> {
-    match (&app.seen, &app.estate) {
-        (Some(seen), Some(estate)) => assess::evidence(seen, &assess::assess(estate, seen, app.now, lost)),
-        _ => Vec::new(),
-    }
+    let supposed = app.seen.as_deref().zip(app.assess(lost));
+    supposed.map_or_else(Vec::new, |(seen, supposed)| assess::evidence(seen, &supposed))
 }
 
 /// As the field shows an instant that was proposed.
@@ -83,7 +80,7 @@ pub fn submit(app: &mut App, form: &Form) -> Answer {
     if scenario.is_empty() {
         return Err((0, "Name what is lost, for example eu-west-1.".into()));
     }
-    let (Some(estate), Some(seen)) = (&app.estate, &app.seen) else {
+    let Some(estate) = app.estate.as_ref().filter(|_| app.seen.is_some()) else {
         return Err((0, "Nothing has been seen yet.".into()));
     };
     let strange =
@@ -108,7 +105,7 @@ pub fn submit(app: &mut App, form: &Form) -> Answer {
         impact_began,
         detected_at,
         evidence: evidence(app, &scenario),
-        predictions: assess::predictions(&assess::assess(estate, seen, app.now, &judged)),
+        predictions: app.assess(&judged).map_or_else(Vec::new, |judged| assess::predictions(&judged)),
         scenario,
     };
     // From supposing to declaring: what is real is no longer supposed.

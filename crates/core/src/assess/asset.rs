@@ -135,7 +135,7 @@ fn replica<'a>(
         facts.reason = unseen(why.to_owned());
         return facts;
     };
-    let Look { seen, freshness, .. } = cx.look(observed);
+    let Sighting { seen, freshness, .. } = cx.look(observed);
     facts.freshness = freshness;
     facts.observed_at = seen.map(|s| s.at);
     if let Some(seen) = seen
@@ -185,8 +185,8 @@ fn copy<'a>(
     asset: &'a Asset,
     on: &'a CopyGround,
 ) -> CopyFacts<'a> {
-    let unseen = Look { seen: None, at: 0, freshness: Freshness::Unseen, left: None };
-    let Look { seen, at, freshness, .. } = observed.map_or(unseen, |observed| cx.look(observed));
+    let unseen = Sighting { seen: None, at: 0, freshness: Freshness::Unseen, left: None };
+    let Sighting { seen, at, freshness, .. } = observed.map_or(unseen, |observed| cx.look(observed));
     let mut reasons = Vec::new();
     let mut state = State::Ok;
     let mut received = None;

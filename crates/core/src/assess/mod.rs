@@ -73,7 +73,7 @@ impl<'a> Cx<'a> {
     }
 
     /// An observation as it stands now; notes when its freshness next changes.
-    pub fn look<T>(&self, observed: &'a Observed<T>) -> Look<'a, T> {
+    pub fn look<T>(&self, observed: &'a Observed<T>) -> Sighting<'a, T> {
         let look = observed.look(self.now_ms);
         if let Some(left) = look.left {
             self.changes_in(left);

@@ -81,7 +81,7 @@ pub(crate) fn health<'a>(
             freshness: Freshness::Unseen,
         };
     };
-    let Look { seen, freshness, .. } = cx.look(observed);
+    let Sighting { seen, freshness, .. } = cx.look(observed);
     let at = seen.map(|s| s.at);
     if observed.failures() >= DOWN_AFTER {
         let detail = observed.problem().map(said).unwrap_or_default();

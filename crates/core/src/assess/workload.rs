@@ -92,7 +92,7 @@ fn seen_home<'a>(
     let Some(probe) = &workload.active_when else { return (None, None) };
     let observed = seen.probe(|key| matches!(key, ProbeKey::ActiveWhen { .. }));
     let Some(observed) = observed else { return (None, Some("not asked yet".to_owned())) };
-    let Look { seen: last, freshness, .. } = cx.look(observed);
+    let Sighting { seen: last, freshness, .. } = cx.look(observed);
     let text = last.and_then(|s| s.value.text.as_deref()).map(str::trim);
     let id = text.map(|text| probe.map.get(text).map_or(text, String::as_str));
     let home = id.and_then(|id| cx.region(id)).map(|r| r.id.clone());

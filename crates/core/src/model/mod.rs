@@ -20,7 +20,7 @@ pub use estate::*;
 pub use id::*;
 pub use keydef::{FormatDef, KeyDef, KeyType, ProbeDef, StepDef, Vocabulary};
 pub use observation::{CopyKey, LinkKey, Observations, ProbeKey, ProbeReading, Watched};
-pub use observed::{Freshness, Look, Observed, Seen};
+pub use observed::{Freshness, Observed, Seen, Sighting};
 pub use point::*;
 pub use probe::{Expect, Probe, Unit};
 pub use problem::{CODES, Code, CodeRow, Problem};

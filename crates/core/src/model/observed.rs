@@ -60,7 +60,7 @@ impl Freshness {
 
 /// An observation as it stands at one instant.
 #[derive(Debug)]
-pub struct Look<'a, T> {
+pub struct Sighting<'a, T> {
     /// The last value seen, however old.
     pub seen: Option<&'a Seen<T>>,
     /// When that was; of no meaning where nothing was seen.
@@ -106,12 +106,12 @@ impl<T> Observed<T> {
         self.look(now.timestamp_millis()).freshness
     }
     /// All that assessment asks of an observation, its age measured once.
-    pub fn look(&self, now: Millis) -> Look<'_, T> {
+    pub fn look(&self, now: Millis) -> Sighting<'_, T> {
         let seen = self.last.as_ref();
         let at = seen.map_or(0, |s| s.at.timestamp_millis());
         if seen.is_none() || self.failure.is_some() {
             let freshness = self.failure.as_ref().map_or(Freshness::Unseen, |_| Freshness::Unreachable);
-            return Look { seen, at, freshness, left: None };
+            return Sighting { seen, at, freshness, left: None };
         }
         let age = Dur::millis(now.saturating_sub(at));
         let (fresh, ageing) = (self.every.times(2), self.every.times(5));
@@ -120,7 +120,7 @@ impl<T> Observed<T> {
             age if age <= ageing => (Freshness::Ageing, Some(ageing)),
             _ => (Freshness::Stale, None),
         };
-        Look { seen, at, freshness, left: until.map(|until| until + Dur::millis(1) - age) }
+        Sighting { seen, at, freshness, left: until.map(|until| until + Dur::millis(1) - age) }
     }
     pub fn problem(&self) -> Option<&Problem> {
         self.failure.as_ref().map(|(_, p)| &**p)
