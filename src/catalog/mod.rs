@@ -2,7 +2,9 @@
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
 mod dump;
+mod etcd;
 mod pgbackrest;
+mod snapshots;
 mod wal;
 
 use std::collections::BTreeSet;
@@ -69,7 +71,7 @@ pub const FORMATS: &[FormatDef] = &[
     row("litestream", &[], "A SQLite database that Litestream replicates."),
     row("pbm", &[], "Percona Backup for MongoDB."),
     row("xtrabackup", &[], "XtraBackup, streamed to a store."),
-    row("etcd", &[], "Snapshots of etcd."),
+    row("etcd", etcd::KEYS, "Snapshots of etcd."),
     row("vault", &[], "Snapshots of Vault, OpenBao or Consul."),
     row(
         "command",
@@ -114,6 +116,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
     let read = match copy.format.as_str() {
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
+        "etcd" => etcd::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
     let mut report = read?;
