@@ -5,6 +5,7 @@ mod dump;
 mod etcd;
 mod pgbackrest;
 mod snapshots;
+mod vault;
 mod wal;
 
 use std::collections::BTreeSet;
@@ -72,7 +73,7 @@ pub const FORMATS: &[FormatDef] = &[
     row("pbm", &[], "Percona Backup for MongoDB."),
     row("xtrabackup", &[], "XtraBackup, streamed to a store."),
     row("etcd", etcd::KEYS, "Snapshots of etcd."),
-    row("vault", &[], "Snapshots of Vault, OpenBao or Consul."),
+    row("vault", vault::KEYS, "Snapshots of Vault, OpenBao or Consul."),
     row(
         "command",
         &[
@@ -117,6 +118,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
+        "vault" => vault::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
     let mut report = read?;
