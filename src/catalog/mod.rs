@@ -3,6 +3,7 @@
 
 mod dump;
 mod etcd;
+mod litestream;
 mod pgbackrest;
 mod snapshots;
 mod vault;
@@ -69,7 +70,7 @@ pub const FORMATS: &[FormatDef] = &[
     row("terraform", REPLICA_OF, "Terraform state."),
     row("oci", REPLICA_OF, "Images in a registry."),
     row("git", REPLICA_OF, "A Git repository."),
-    row("litestream", &[], "A SQLite database that Litestream replicates."),
+    row("litestream", litestream::KEYS, "A SQLite database that Litestream replicates."),
     row("pbm", &[], "Percona Backup for MongoDB."),
     row("xtrabackup", &[], "XtraBackup, streamed to a store."),
     row("etcd", etcd::KEYS, "Snapshots of etcd."),
@@ -118,6 +119,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
+        "litestream" => litestream::read(copy, repo, cx).await,
         "vault" => vault::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
