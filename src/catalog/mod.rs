@@ -8,6 +8,7 @@ mod litestream;
 mod pgbackrest;
 mod replica;
 mod snapshots;
+mod terraform;
 mod vault;
 mod wal;
 
@@ -67,7 +68,7 @@ pub const FORMATS: &[FormatDef] = &[
     ),
     row("dump", dump::KEYS, "Files that each hold everything: SQL dumps, archives."),
     row("bucket", bucket::KEYS, "Objects as they are; each stands for itself."),
-    row("terraform", replica::KEYS, "Terraform state."),
+    row("terraform", terraform::KEYS, "Terraform state."),
     row("oci", replica::KEYS, "Images in a registry."),
     row("git", replica::KEYS, "A Git repository."),
     row("litestream", litestream::KEYS, "A SQLite database that Litestream replicates."),
@@ -123,6 +124,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
         "litestream" => litestream::read(copy, repo, cx).await,
+        "terraform" => terraform::read(copy, repo, cx).await,
         "vault" => vault::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
