@@ -219,17 +219,18 @@ async fn stream<T: Send + 'static>(
     let (send, chunks) = mpsc::channel(2);
     let checking = tokio::task::spawn_blocking(move || check(Feed { chunks, rest: Bytes::new() }));
     let mut at = 0;
-    let mut etag = None;
+    let mut version = None;
     while at < size {
         let end = size.min(at + CHUNK);
         let object = repo.get(key, Some(at..end), CHUNK, &cx.work).await?;
         let whole = object.bytes.len() as u64 == end - at && object.meta.size.is_none_or(|s| s == size);
-        let same = at == 0 || object.meta.etag == etag;
+        let own = Some((object.meta.etag, object.meta.modified));
+        let same = at == 0 || own == version;
         if !whole || !same {
             let why = format!("{} changed while it was read", show(key));
             return Err(Problem::new(Code::STORE_CUT, repo.id()).because(why));
         }
-        etag = object.meta.etag;
+        version = own;
         at = end;
         // it has seen enough
         if send.send(object.bytes).await.is_err() {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use lifeboat_core::model::{Gap, PointState, Time};
 
 use super::walk::Object;
-use crate::net::store::show;
+use crate::{catalog::Cx, net::store::show};
 
 /// Which walk goes on.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Lack {
 
 impl Tally {
     /// Compares the heads of both walks, whose keys ascend.
-    pub fn meet(&mut self, own: Option<&Object>, original: Option<&Object>, now: Time) -> Step {
+    pub fn meet(&mut self, own: Option<&Object>, original: Option<&Object>, cx: &Cx) -> Step {
         let order = match (own, original) {
             (None, None) => return Step::Over,
             (Some(_), None) => Ordering::Less,
@@ -69,12 +69,16 @@ impl Tally {
             self.own += 1;
             self.bytes = self.bytes.saturating_add(own.size);
         }
-        // written since the look began: no part of what is looked at
-        let fresh = |object: &Object| object.stored.is_some_and(|at| at > now.timestamp_millis());
         if let Some(original) = original.filter(|_| order.is_ge()) {
             self.original += 1;
+            let at = original.at();
             match own.filter(|_| order.is_eq()) {
-                _ if fresh(original) => {}
+                // beyond what clocks differ by, its time says nothing
+                None if at.is_some_and(|at| cx.is_future(at)) => {
+                    self.missing.add(&Object { stored: None, ..original.clone() });
+                }
+                // written since the look began: no part of what is looked at
+                _ if at.is_some_and(|at| at > cx.now) => {}
                 None => self.missing.add(original),
                 Some(own) => self.compare(own, original),
             }

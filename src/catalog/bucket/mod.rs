@@ -15,7 +15,7 @@ use super::{
     root,
 };
 use crate::net::store::Repo;
-use compare::Tally;
+use compare::{Step, Tally};
 use walk::Walk;
 
 pub(super) const KEYS: &[KeyDef] = replica::KEYS;
@@ -56,29 +56,15 @@ async fn compared(
     cx: &Cx,
 ) -> Result<Result<CopyReport, Problem>, Problem> {
     let before = cx.work.take_notes();
-    let mut own = Walk::new(repo, &root(copy));
-    let mut original = Walk::new(&place.repo, &place.root());
-    let mut tally = Tally::default();
-    loop {
-        let theirs = match original.peek(&cx.work).await {
-            Ok(theirs) => theirs,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let ours = own.peek(&cx.work).await?;
-        match tally.meet(ours, theirs, cx.now) {
-            compare::Step::Over => break,
-            compare::Step::Own => own.next(),
-            compare::Step::Original => original.next(),
-            compare::Step::Both => {
-                own.next();
-                original.next();
-            }
-        }
-    }
+    let walked = walk_both(Walk::new(repo, &root(copy)), Walk::new(&place.repo, &place.root()), cx).await;
     // what was met while listing: a folder that may not be read holds what nobody compared
     let met = cx.work.take_notes();
     let partial = !met.is_empty();
     before.into_iter().chain(met).for_each(|note| cx.work.note(note));
+    let tally = match walked? {
+        Ok(tally) => tally,
+        Err(problem) => return Ok(Err(problem)),
+    };
     if tally.own == 0 {
         return Err(nothing(copy, repo));
     }
@@ -88,6 +74,31 @@ async fn compared(
     let (state, reason) = tally.state(partial);
     let points = vec![point(copy, tally.as_of(cx.now), tally.bytes, state, reason)];
     Ok(Ok(CopyReport { points, gaps: tally.gap().into_iter().collect(), ..CopyReport::default() }))
+}
+
+/// The inner error is the original's.
+async fn walk_both(
+    mut own: Walk<'_>,
+    mut original: Walk<'_>,
+    cx: &Cx,
+) -> Result<Result<Tally, Problem>, Problem> {
+    let mut tally = Tally::default();
+    loop {
+        let theirs = match original.peek(&cx.work).await {
+            Ok(theirs) => theirs,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let ours = own.peek(&cx.work).await?;
+        match tally.meet(ours, theirs, cx) {
+            Step::Over => return Ok(Ok(tally)),
+            Step::Own => own.next(),
+            Step::Original => original.next(),
+            Step::Both => {
+                own.next();
+                original.next();
+            }
+        }
+    }
 }
 
 /// Without an original; `unlike`: why, where there should be one.

@@ -86,6 +86,10 @@ async fn doubts_are_never_usable() {
     assert_eq!(report.points[0].state, PointState::Suspect, "the original was emptied");
     let report = look(dir.path(), None).await.unwrap();
     assert_eq!(standing(&report), (PointState::Unverified, Some(ago(5))));
+    put(dir.path(), "media/a", b"short", ago(50));
+    put(dir.path(), "media/b", b"of a broken clock", now() + Dur::secs(86_400));
+    let report = look(dir.path(), Some(Repo::folder("ams", dir.path()))).await.unwrap();
+    assert_eq!(report.points[0].state, PointState::Unverified, "{report:?}");
     let gone = Repo::folder("ams", dir.path().join("nowhere"));
     let report = look(dir.path(), Some(gone)).await.unwrap();
     assert_ne!(report.points[0].state, PointState::Usable);
@@ -117,12 +121,13 @@ proptest! {
         own: BTreeMap<u8, (u8, i8)>, original: BTreeMap<u8, (u8, i8)>
     ) {
         let now = Time::from_timestamp_millis(1_000).unwrap();
+        let cx = Cx::new(now, CancellationToken::new());
         let list = |map: &BTreeMap<u8, (u8, i8)>| map.iter().map(|(k, v)| object(*k, *v)).collect::<Vec<_>>();
         let (ours, theirs) = (list(&own), list(&original));
         let (mut a, mut b) = (ours.iter().peekable(), theirs.iter().peekable());
         let mut tally = Tally::default();
         loop {
-            match tally.meet(a.peek().copied(), b.peek().copied(), now) {
+            match tally.meet(a.peek().copied(), b.peek().copied(), &cx) {
                 compare::Step::Over => break,
                 compare::Step::Own => drop(a.next()),
                 compare::Step::Original => drop(b.next()),

@@ -21,6 +21,8 @@ pub(super) const KEYS: &[KeyDef] = &[];
 
 /// Snapshots, and pieces of log, that are opened at each look: the newest.
 const OPEN: usize = 4;
+/// Names kept in memory; Litestream itself keeps far fewer.
+const MAX_PIECES: usize = 500_000;
 /// What is read of either end of an object.
 const END: u64 = 64 << 10;
 /// Stored so long after it was written, it was copied.
@@ -62,7 +64,7 @@ pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyRep
 /// By generation.
 async fn list(root: &str, repo: &Repo, cx: &Cx) -> Result<BTreeMap<String, Line>, Problem> {
     let mut lines: BTreeMap<String, Line> = BTreeMap::new();
-    let mut short = 0;
+    let (mut short, mut kept) = (0, 0);
     for (folder, parse, least) in [
         ("ltx/", ltx::parse_name as fn(&[u8]) -> Option<Name>, ltx::LEAST),
         ("generations/", wal::parse_name, wal::LEAST),
@@ -77,9 +79,14 @@ async fn list(root: &str, repo: &Repo, cx: &Cx) -> Result<BTreeMap<String, Line>
                 Err(problem) if problem.code == Code::STORE_MISSING => break,
                 Err(problem) => return Err(problem),
             };
+            if kept > MAX_PIECES {
+                let why = format!("more than {MAX_PIECES} files of log");
+                return Err(Problem::new(Code::STORE_CEILING, repo.id()).because(why));
+            }
             for entry in page.entries() {
                 let name = entry.key.strip_prefix(prefix.as_bytes()).and_then(parse);
                 let Some(Name { line, is_snapshot, min, max }) = name else { continue };
+                kept += 1;
                 let line = lines.entry(line.clone()).or_insert_with(|| Line::new(line));
                 let (size, at) = (entry.size, entry.modified());
                 let too_short = size < least;

@@ -41,7 +41,7 @@ fn outside(_: &File) -> Found {
     Ok(())
 }
 
-/// A bare archive of the least that there must be.
+/// The least that `meta.json` says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Meta {
