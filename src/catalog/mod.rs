@@ -1,14 +1,27 @@
 //! Backup formats, one place each: its keys, `read`, pure parsers.
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
+mod bucket;
 mod dump;
+mod etcd;
+mod litestream;
 mod pgbackrest;
+mod replica;
+mod snapshots;
+mod terraform;
+mod vault;
 mod wal;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono_tz::Tz;
-use lifeboat_core::model::{Code, CopyDef, CopyReport, Dur, FormatDef, KeyDef, KeyType, Problem, Time};
+use lifeboat_core::model::{
+    Code, CopyDef, CopyReport, Dur, FormatDef, KeyDef, KeyType, Options, Problem, StoreId, Time,
+};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::net::{Secret, Work, store::Repo};
@@ -19,14 +32,6 @@ const fn row(id: &'static str, keys: &'static [KeyDef], doc: &'static str) -> Fo
 
 const TEXT: KeyType = KeyType::Text;
 const TEXTS: KeyType = KeyType::List(&TEXT);
-const REPLICA_OF: &[KeyDef] = &[KeyDef::new(
-    "replica_of",
-    KeyType::Table(&[
-        KeyDef::required("store", KeyType::Ref("store"), "The store it should be like."),
-        KeyDef::new("path", TEXT, "Where in that store; its root by default."),
-    ]),
-    "What this is a copy of: compared with it.",
-)];
 
 /// Every format that an estate may name, those not read yet included, so that
 /// an estate written today stays valid.
@@ -62,15 +67,15 @@ pub const FORMATS: &[FormatDef] = &[
         "Backups of Kubernetes.",
     ),
     row("dump", dump::KEYS, "Files that each hold everything: SQL dumps, archives."),
-    row("bucket", REPLICA_OF, "Objects as they are; each stands for itself."),
-    row("terraform", REPLICA_OF, "Terraform state."),
-    row("oci", REPLICA_OF, "Images in a registry."),
-    row("git", REPLICA_OF, "A Git repository."),
-    row("litestream", &[], "A SQLite database that Litestream replicates."),
+    row("bucket", bucket::KEYS, "Objects as they are; each stands for itself."),
+    row("terraform", terraform::KEYS, "Terraform state."),
+    row("oci", replica::KEYS, "Images in a registry."),
+    row("git", replica::KEYS, "A Git repository."),
+    row("litestream", litestream::KEYS, "A SQLite database that Litestream replicates."),
     row("pbm", &[], "Percona Backup for MongoDB."),
     row("xtrabackup", &[], "XtraBackup, streamed to a store."),
-    row("etcd", &[], "Snapshots of etcd."),
-    row("vault", &[], "Snapshots of Vault, OpenBao or Consul."),
+    row("etcd", etcd::KEYS, "Snapshots of etcd."),
+    row("vault", vault::KEYS, "Snapshots of Vault, OpenBao or Consul."),
     row(
         "command",
         &[
@@ -93,11 +98,13 @@ pub struct Cx {
     /// For times that name no zone and whose copy names none.
     pub timezone: Option<Tz>,
     pub password: Option<Secret>,
+    /// Those of `other_stores` that could be opened.
+    pub others: BTreeMap<StoreId, Arc<Repo>>,
 }
 
 impl Cx {
     pub fn new(now: Time, cancel: CancellationToken) -> Self {
-        Self { now, work: Work::new(cancel), timezone: None, password: None }
+        Self { now, work: Work::new(cancel), timezone: None, password: None, others: BTreeMap::new() }
     }
     fn age(&self, of: Time) -> Dur {
         Dur::between(of, self.now)
@@ -113,7 +120,12 @@ impl Cx {
 pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let read = match copy.format.as_str() {
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
+        "bucket" => bucket::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
+        "etcd" => etcd::read(copy, repo, cx).await,
+        "litestream" => litestream::read(copy, repo, cx).await,
+        "terraform" => terraform::read(copy, repo, cx).await,
+        "vault" => vault::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
     let mut report = read?;
@@ -125,9 +137,38 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
     Ok(report)
 }
 
+/// The stores that a copy's own keys name besides its own, which are to be
+/// opened and handed over in `Cx::others`.
+pub fn other_stores(copy: &CopyDef) -> BTreeSet<StoreId> {
+    let mut found = BTreeSet::new();
+    if let Some(format) = FORMATS.iter().find(|f| copy.format == f.id) {
+        stores_among(format.keys, &copy.options, &mut found);
+    }
+    found
+}
+
+fn stores_among(keys: &[KeyDef], options: &Options, found: &mut BTreeSet<StoreId>) {
+    for key in keys {
+        match (&key.ty, options.get(key.name)) {
+            (KeyType::Ref("store"), Some(Value::String(id))) => {
+                found.insert(StoreId::from(id.as_str()));
+            }
+            (KeyType::Table(keys), Some(Value::Object(table))) => {
+                let table = table.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+                stores_among(keys, &table, found);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The key prefix of a copy: empty, or ending in `/`.
 fn root(copy: &CopyDef) -> String {
-    match copy.path.trim_matches('/') {
+    as_root(&copy.path)
+}
+
+fn as_root(path: &str) -> String {
+    match path.trim_matches('/') {
         "" => String::new(),
         path => format!("{path}/"),
     }
@@ -148,6 +189,20 @@ mod tests {
         let all = "pgbackrest restic wal-g barman velero dump bucket terraform oci git litestream pbm xtrabackup \
                    etcd vault command";
         assert_eq!(ids, all.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_stores_that_a_copy_names_are_found_whatever_the_format() {
+        let of = |copy| {
+            let copy: CopyDef = serde_json::from_value(copy).unwrap();
+            other_stores(&copy).into_iter().map(|id| id.to_string()).collect::<Vec<_>>()
+        };
+        let table = serde_json::json!({"replica_of": {"store": "ams", "path": "lon"}});
+        assert_eq!(of(serde_json::json!({"store": "fra", "format": "bucket", "options": table})), ["ams"]);
+        let hot = serde_json::json!({"hot": "par", "host": "ams"});
+        assert_eq!(of(serde_json::json!({"store": "fra", "format": "restic", "options": hot})), ["par"]);
+        let odd = serde_json::json!({"replica_of": ["ams"]});
+        assert!(of(serde_json::json!({"store": "fra", "format": "git", "options": odd})).is_empty());
     }
 
     #[tokio::test]

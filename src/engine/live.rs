@@ -36,15 +36,28 @@ impl Live {
     /// Opens the copy's store and reads it as it is now.
     pub async fn copy(&self, key: &CopyKey, now: Time) -> Result<CopyReport, Problem> {
         let copy = self.estate.copy(key).ok_or_else(|| Problem::new(Code::COPY_NOT_THERE, key))?;
-        let declared = self.estate.store(copy.store.as_str());
-        let declared = declared.ok_or_else(|| Problem::new(Code::STORE_MISSING, &copy.store))?;
-        let repo = store::open(declared, &self.http, &self.secrets).await?;
+        let repo = self.open(&copy.store).await?;
         let mut cx = catalog::Cx::new(now, self.stop.child_token());
         cx.timezone = self.estate.defaults.timezone.as_deref().and_then(|name| name.parse().ok());
         if let Some(password) = &copy.password {
             cx.password = Some(self.secrets.resolve(password).await?);
         }
+        for id in catalog::other_stores(copy) {
+            match self.open(&id).await {
+                Ok(other) => {
+                    cx.others.insert(id, Arc::new(other));
+                }
+                // the reader judges what it can without it
+                Err(problem) => cx.work.note(problem),
+            }
+        }
         catalog::read(copy, &repo, &cx).await
+    }
+
+    async fn open(&self, id: &StoreId) -> Result<store::Repo, Problem> {
+        let declared = self.estate.store(id.as_str());
+        let declared = declared.ok_or_else(|| Problem::new(Code::STORE_MISSING, id))?;
+        store::open(declared, &self.http, &self.secrets).await
     }
 }
 

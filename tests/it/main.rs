@@ -2,6 +2,7 @@
 
 mod demo_repo;
 mod drives;
+mod etcd;
 mod failover;
 mod house;
 mod kills;
