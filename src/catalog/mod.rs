@@ -1,8 +1,14 @@
 //! Backup formats, one place each: its keys, `read`, pure parsers.
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
+mod barman;
+mod clock;
 mod dump;
+mod list;
 mod pgbackrest;
+#[cfg(test)]
+mod testing;
+mod unpack;
 mod wal;
 
 use std::collections::BTreeSet;
@@ -51,11 +57,7 @@ pub const FORMATS: &[FormatDef] = &[
         )],
         "Backups and logs that WAL-G wrote.",
     ),
-    row(
-        "barman",
-        &[KeyDef::new("server", TEXT, "The server's name in Barman.")],
-        "Barman, on disk or in the cloud.",
-    ),
+    row("barman", barman::KEYS, "Barman, on disk or in the cloud."),
     row(
         "velero",
         &[KeyDef::new("backup_schedule", TEXT, "Only backups of this schedule.")],
@@ -113,6 +115,7 @@ impl Cx {
 pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let read = match copy.format.as_str() {
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
+        "barman" => barman::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
