@@ -10,6 +10,7 @@ mod pgbackrest;
 mod testing;
 mod unpack;
 mod wal;
+mod walg;
 
 use std::collections::BTreeSet;
 
@@ -48,15 +49,7 @@ pub const FORMATS: &[FormatDef] = &[
         ],
         "A restic or rustic repository.",
     ),
-    row(
-        "wal-g",
-        &[KeyDef::new(
-            "database",
-            KeyType::OneOf(&["postgres", "mysql"]),
-            "What is backed up; postgres by default.",
-        )],
-        "Backups and logs that WAL-G wrote.",
-    ),
+    row("wal-g", walg::KEYS, "Backups and logs that WAL-G wrote."),
     row("barman", barman::KEYS, "Barman, on disk or in the cloud."),
     row(
         "velero",
@@ -117,6 +110,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "barman" => barman::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
+        "wal-g" => walg::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
     let mut report = read?;
