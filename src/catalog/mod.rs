@@ -9,6 +9,7 @@ mod pgbackrest;
 #[cfg(test)]
 mod testing;
 mod unpack;
+mod velero;
 mod wal;
 mod walg;
 
@@ -51,11 +52,7 @@ pub const FORMATS: &[FormatDef] = &[
     ),
     row("wal-g", walg::KEYS, "Backups and logs that WAL-G wrote."),
     row("barman", barman::KEYS, "Barman, on disk or in the cloud."),
-    row(
-        "velero",
-        &[KeyDef::new("backup_schedule", TEXT, "Only backups of this schedule.")],
-        "Backups of Kubernetes.",
-    ),
+    row("velero", velero::KEYS, "Backups of Kubernetes."),
     row("dump", dump::KEYS, "Files that each hold everything: SQL dumps, archives."),
     row("bucket", REPLICA_OF, "Objects as they are; each stands for itself."),
     row("terraform", REPLICA_OF, "Terraform state."),
@@ -110,6 +107,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "barman" => barman::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
+        "velero" => velero::read(copy, repo, cx).await,
         "wal-g" => walg::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
@@ -151,7 +149,7 @@ mod tests {
     async fn a_format_that_is_not_read_yet_says_so() {
         let cx = Cx::new(Time::UNIX_EPOCH, CancellationToken::new());
         let copy: CopyDef =
-            serde_json::from_value(serde_json::json!({"store": "fra", "format": "velero"})).unwrap();
+            serde_json::from_value(serde_json::json!({"store": "fra", "format": "vault"})).unwrap();
         let problem = read(&copy, &Repo::folder("fra", "/nonexistent"), &cx).await.unwrap_err();
         assert_eq!(problem.code, Code::COPY_UNSUPPORTED, "{problem}");
     }
