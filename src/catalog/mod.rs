@@ -5,6 +5,7 @@ mod barman;
 mod clock;
 mod dump;
 mod list;
+mod pbm;
 mod pgbackrest;
 #[cfg(test)]
 mod testing;
@@ -59,7 +60,7 @@ pub const FORMATS: &[FormatDef] = &[
     row("oci", REPLICA_OF, "Images in a registry."),
     row("git", REPLICA_OF, "A Git repository."),
     row("litestream", &[], "A SQLite database that Litestream replicates."),
-    row("pbm", &[], "Percona Backup for MongoDB."),
+    row("pbm", pbm::KEYS, "Percona Backup for MongoDB."),
     row("xtrabackup", &[], "XtraBackup, streamed to a store."),
     row("etcd", &[], "Snapshots of etcd."),
     row("vault", &[], "Snapshots of Vault, OpenBao or Consul."),
@@ -107,6 +108,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "barman" => barman::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
+        "pbm" => pbm::read(copy, repo, cx).await,
         "velero" => velero::read(copy, repo, cx).await,
         "wal-g" => walg::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
