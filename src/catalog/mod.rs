@@ -13,6 +13,7 @@ mod unpack;
 mod velero;
 mod wal;
 mod walg;
+mod xtrabackup;
 
 use std::collections::BTreeSet;
 
@@ -61,7 +62,7 @@ pub const FORMATS: &[FormatDef] = &[
     row("git", REPLICA_OF, "A Git repository."),
     row("litestream", &[], "A SQLite database that Litestream replicates."),
     row("pbm", pbm::KEYS, "Percona Backup for MongoDB."),
-    row("xtrabackup", &[], "XtraBackup, streamed to a store."),
+    row("xtrabackup", xtrabackup::KEYS, "XtraBackup, streamed to a store."),
     row("etcd", &[], "Snapshots of etcd."),
     row("vault", &[], "Snapshots of Vault, OpenBao or Consul."),
     row(
@@ -111,6 +112,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pbm" => pbm::read(copy, repo, cx).await,
         "velero" => velero::read(copy, repo, cx).await,
         "wal-g" => walg::read(copy, repo, cx).await,
+        "xtrabackup" => xtrabackup::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
     let mut report = read?;
