@@ -156,14 +156,20 @@ impl Place {
         if let Some(key) = meta.or_else(own) {
             backup.info = match repo.get_if_there(key.as_bytes(), MAX_INFO, &cx.work).await {
                 Ok(found) => found.map(|object| parse(&object.bytes)),
-                // one that may not be read hides nothing of the others
+                // a store that fails says so for all; what is denied is of this one alone
+                Err(problem) if problem.retryable => return Err(problem),
                 Err(problem) => Some(Err(format!("cannot be read: {problem}"))),
             };
         }
         let own = || backup.folders.contains("annotations").then(|| format!("{prefix}annotations/keep"));
         if let Some(key) = keep.or_else(own) {
-            let told = repo.get_if_there(key.as_bytes(), 1 << 10, &cx.work).await?;
-            backup.is_standalone = told.is_some_and(|o| o.bytes.trim_ascii() == b"standalone");
+            match repo.get_if_there(key.as_bytes(), 1 << 10, &cx.work).await {
+                Ok(told) => {
+                    backup.is_standalone = told.is_some_and(|o| o.bytes.trim_ascii() == b"standalone")
+                }
+                Err(problem) if problem.retryable => return Err(problem),
+                Err(problem) => cx.work.note(problem),
+            }
         }
         Ok(backup)
     }

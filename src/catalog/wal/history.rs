@@ -45,7 +45,14 @@ pub async fn follow(
             }
             continue;
         };
-        let object = repo.get(key, None, MAX_HISTORY, &cx.work).await?;
+        let object = match repo.get(key, None, MAX_HISTORY, &cx.work).await {
+            Ok(object) => object,
+            Err(problem) if problem.retryable => return Err(problem),
+            Err(problem) => {
+                unusable(format!("recovery cannot follow timeline {id}: {}", problem.why));
+                continue;
+            }
+        };
         let text = unpack(&object.bytes, MAX_HISTORY).unwrap_or_default();
         match parse_history(&text) {
             Some((parent, lsn)) if parent < id => {

@@ -168,7 +168,14 @@ async fn sentinel(
 /// `metadata.json` beside the data, where old sentinels lack the times.
 pub(super) async fn metadata(root: &str, name: &str, repo: &Repo, cx: &Cx) -> Result<Option<Bytes>, Problem> {
     let key = format!("{root}basebackups_005/{name}/metadata.json");
-    Ok(repo.get_if_there(key.as_bytes(), MAX_METADATA, &cx.work).await?.map(|object| object.bytes))
+    match repo.get_if_there(key.as_bytes(), MAX_METADATA, &cx.work).await {
+        Ok(object) => Ok(object.map(|object| object.bytes)),
+        Err(problem) if problem.retryable => Err(problem),
+        Err(problem) => {
+            cx.work.note(problem);
+            Ok(None)
+        }
+    }
 }
 
 async fn look_into(prefix: &str, repo: &Repo, cx: &Cx) -> Result<Folder, Problem> {
