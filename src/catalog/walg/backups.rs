@@ -43,6 +43,8 @@ pub(super) struct Folder {
     pub data: u64,
     /// PostgreSQL's control file, without which nothing is restored.
     pub has_control: bool,
+    /// `files_metadata.json`, without which WAL-G restores no newer backup.
+    pub has_files: bool,
     oldest: Option<Time>,
     newest: Option<Time>,
 }
@@ -114,7 +116,7 @@ impl Backups {
         &self,
         name: &str,
         delta_from: impl Fn(&str) -> Result<Option<String>, ()>,
-        lacks: impl Fn(&Backup) -> Option<&'static str>,
+        lacks: impl Fn(&str, &Backup) -> Option<&'static str>,
     ) -> Option<String> {
         let mut next = delta_from(name).ok()?;
         let mut passed = BTreeSet::from([name.to_owned()]);
@@ -127,7 +129,7 @@ impl Backups {
             if !passed.insert(parent.clone()) {
                 break;
             }
-            if let Some(lack) = lacks(backup) {
+            if let Some(lack) = lacks(&parent, backup) {
                 return Some(format!("it needs {shown}, of which {lack}"));
             }
             match delta_from(&parent) {
@@ -195,6 +197,7 @@ async fn look_into(prefix: &str, repo: &Repo, cx: &Cx) -> Result<Folder, Problem
             let name = entry.key.rsplit(|b| *b == b'/').next().unwrap_or_default();
             match is_control(name) {
                 true => folder.has_control |= entry.size > 0,
+                false if name == b"files_metadata.json" => folder.has_files |= entry.size > 0,
                 false if name.ends_with(b"metadata.json") => {}
                 false => folder.data = folder.data.saturating_add(entry.size),
             }

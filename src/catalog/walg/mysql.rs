@@ -258,7 +258,7 @@ fn standing(
         Some(Ok(sentinel)) => Ok(sentinel.delta_from.clone()),
         _ => Err(()),
     };
-    if let Some(why) = backups.missing_parent(name, delta_from, lacks) {
+    if let Some(why) = backups.missing_parent(name, delta_from, |_, backup| lacks(backup)) {
         return (BrokenChain, why);
     }
     if sentinel.is_incremental == Some(true) && sentinel.delta_from.is_none() {

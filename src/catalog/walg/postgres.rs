@@ -37,6 +37,8 @@ pub(super) struct Sentinel {
     start_time: Option<Time>,
     finish_time: Option<Time>,
     is_permanent: Option<bool>,
+    version: i64,
+    files_metadata_disabled: bool,
 }
 
 /// What `metadata.json` adds to a sentinel that does not tell it.
@@ -215,7 +217,11 @@ fn standing(
     cx: &Cx,
 ) -> (PointState, String) {
     use PointState::*;
-    if let Some(lack) = lacks(backup) {
+    let lacks = |name: &str, backup: &Backup| {
+        let sentinel = seen.sentinels.get(name).and_then(|s| s.as_ref().ok());
+        lacks(sentinel, backup)
+    };
+    if let Some(lack) = lacks(name, backup) {
         return (BrokenChain, lack.to_owned());
     }
     let delta_from = |name: &str| match seen.sentinels.get(name) {
@@ -245,12 +251,15 @@ fn standing(
     }
 }
 
-fn lacks(backup: &Backup) -> Option<&'static str> {
+/// Sentinels from version 2 on insist on the list of files.
+fn lacks(sentinel: Option<&Sentinel>, backup: &Backup) -> Option<&'static str> {
+    let lists_files = sentinel.is_some_and(|s| s.version >= 2 && !s.files_metadata_disabled);
     match &backup.folder {
         _ if backup.sentinel.is_none() => Some("the sentinel is gone"),
         folder if !folder.is_there => Some("its folder is gone"),
         folder if folder.data == 0 => Some("its data are gone"),
         folder if !folder.has_control => Some("its pg_control.tar is gone"),
+        folder if lists_files && !folder.has_files => Some("its files_metadata.json is gone"),
         _ => None,
     }
 }

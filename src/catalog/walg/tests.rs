@@ -104,7 +104,9 @@ async fn what_is_broken_is_named() {
         h.put(&sentinel(NEW), &bytes[..bytes.len() / 2], NOW);
     };
     let itself = format!("\"IsPermanent\": false, \"DeltaFrom\": \"{NEW}\"");
-    let table: [Break<'_>; 14] = [
+    let files = |h: &Hand| h.remove(&format!("basebackups_005/{NEW}/files_metadata.json"));
+    let table: [Break<'_>; 15] = [
+        (NEW, &files, PointState::BrokenChain, "its files_metadata.json is gone"),
         (
             NEW,
             &|h| h.remove(&wal(0x20)),
