@@ -36,7 +36,6 @@ pub(super) fn judge(seen: &Seen, cx: &Cx) -> CopyReport {
     let done = seen.backups.values().filter_map(Backup::understood).filter(|m| m.status == "done");
     if let Some(since) = done.map(|meta| meta.last_write_ts).filter(|s| *s > Stamp::default()).min() {
         report.gaps = seen.oplog.gaps(since, cx.now);
-        cover::keep_newest(&mut report.gaps);
     }
     report
 }

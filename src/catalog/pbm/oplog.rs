@@ -6,7 +6,7 @@ use chrono::NaiveDateTime;
 use lifeboat_core::model::{Dur, Gap, Time};
 
 use super::meta::Stamp;
-use crate::catalog::wal::cover::UPLOADING;
+use crate::catalog::wal::cover::{MAX_GAPS, UPLOADING};
 
 /// One slice: what it covers, and when it was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,19 +64,20 @@ impl Oplog {
         reach
     }
 
-    /// What is missing between slices, behind this instant.
+    /// What is missing between slices, behind this instant; the newest of it.
     pub fn gaps(&self, since: Stamp, now: Time) -> Vec<Gap> {
-        let mut gaps = Vec::new();
+        let mut holes: Vec<(&str, Stamp, &Slice)> = Vec::new();
         for (set, slices) in &self.0 {
             let mut covered: Option<Stamp> = None;
             for slice in slices {
                 if let Some(to) = covered.filter(|to| *to < slice.from && slice.from > since) {
-                    gaps.push(gap(set, to, slice, now));
+                    holes.push((set, to, slice));
                 }
                 covered = covered.max(Some(slice.to));
             }
         }
-        gaps
+        holes.sort_by_key(|(_, _, next)| std::cmp::Reverse(next.from));
+        holes.iter().take(MAX_GAPS).map(|(set, from, next)| gap(set, *from, next, now)).collect()
     }
 }
 

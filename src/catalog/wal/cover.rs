@@ -8,7 +8,7 @@ use super::{Archive, Hole, SegmentSize, instant};
 
 /// Segments are pushed side by side: for so long a hole may still be filled.
 pub const UPLOADING: Dur = Dur::secs(10 * 60);
-const MAX_GAPS: usize = 200;
+pub const MAX_GAPS: usize = 200;
 
 /// One backup and the log it began and ended in.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,12 +124,13 @@ pub fn gaps(
             && ranges.iter().any(|(first, _)| hole.last.checked_add(1) == Some(*first));
         !expired
     });
-    let mut all = holes.iter().map(|hole| gap(hole, naming, now)).collect();
-    keep_newest(&mut all);
-    all
+    // a repository with a hole at every second segment fills no memory
+    holes.sort_by_key(|hole| std::cmp::Reverse(hole.after_ms));
+    holes.truncate(MAX_GAPS);
+    holes.iter().map(|hole| gap(hole, naming, now)).collect()
 }
 
-/// A repository with a hole at every second segment fills no screen.
+/// So many are shown.
 pub fn keep_newest(gaps: &mut Vec<Gap>) {
     gaps.sort_by_key(|gap| std::cmp::Reverse(gap.to));
     gaps.truncate(MAX_GAPS);

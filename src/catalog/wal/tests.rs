@@ -1,4 +1,5 @@
 use super::*;
+use lifeboat_core::model::{PointState, Window};
 use proptest::prelude::*;
 
 fn name(text: &str) -> SegmentName {
@@ -99,4 +100,56 @@ proptest! {
         let size = SegmentSize(1 << bits);
         prop_assert_eq!(size.number(size.name(7, number)), Some(number));
     }
+}
+
+#[test]
+fn a_window_ends_where_the_log_does_or_the_next_backup_began() {
+    use super::cover::{Span, windows};
+    let t = |s: i64| Time::from_timestamp(s, 0).unwrap();
+    let span = |first, started: i64, completed: i64| Span {
+        timeline: 1,
+        first,
+        last: first,
+        started: Some(t(started)),
+        completed: Some(t(completed)),
+        usable: true,
+    };
+    let mut archive = Archive { timelines: BTreeMap::from([(1, line(None, &[1, 2, 3, 7, 8]))]) };
+    let both = [span(1, 0, 1), span(7, 6, 7)];
+    let ends =
+        |archive: &Archive| windows(Some(archive), &both).iter().map(|w| (w.from, w.to)).collect::<Vec<_>>();
+    assert_eq!(ends(&archive), [(t(1), t(3)), (t(7), t(8))]);
+    // a copy stores everything late, and closes no hole by that
+    let mut late = Timeline::default();
+    [1, 2, 3, 7, 8].iter().for_each(|n| late.add(*n, Some(100_000)));
+    archive.timelines.insert(1, late);
+    archive.settle();
+    assert_eq!(ends(&archive), [(t(1), t(6)), (t(7), t(100))]);
+    assert_eq!(windows(None, &both), [Window { from: t(1), to: t(1) }, Window { from: t(7), to: t(7) }]);
+}
+
+#[test]
+fn what_is_missing_is_lost_once_newer_log_has_been_there_for_long() {
+    use super::cover::{MAX_GAPS, Naming, Span, gaps, lacking};
+    let t = |s: i64| Time::from_timestamp(s, 0).unwrap();
+    let size = SegmentSize::DEFAULT;
+    let name = |line, number| size.name(line, number).to_string();
+    let naming = Naming { name: &name, noun: "WAL segment" };
+    let archive = Archive { timelines: BTreeMap::from([(1, line(None, &[1, 2, 4]))]) };
+    let detail = |now| gaps(&archive, 0, &[], &naming, t(now))[0].detail.clone();
+    assert_eq!(detail(60), "1 WAL segment is missing; it may still be on its way");
+    assert_eq!(detail(4 + 600), "1 WAL segment is missing");
+    assert!(gaps(&archive, 0, &[(1, 2), (4, 4)], &naming, t(60)).is_empty(), "expired on purpose");
+    let span =
+        |last| Span { timeline: 1, first: 1, last, started: None, completed: Some(t(5)), usable: false };
+    let state = |last, now| lacking(Some(&archive), &span(last), size, t(now)).map(|(state, _)| state);
+    assert_eq!(state(2, 9), None);
+    assert_eq!(state(3, 9), Some(PointState::BrokenChain), "newer log is there");
+    assert_eq!(state(5, 9), Some(PointState::BrokenChain), "3 will not come any more");
+    let archive = Archive { timelines: BTreeMap::from([(1, line(None, &[1, 2]))]) };
+    let state = |now| lacking(Some(&archive), &span(3), size, t(now)).map(|(state, _)| state);
+    assert_eq!((state(9), state(900)), (Some(PointState::Incomplete), Some(PointState::BrokenChain)));
+    let torn: Vec<u64> = (0..1_000).map(|n| n * 2).collect();
+    let archive = Archive { timelines: BTreeMap::from([(1, line(None, &torn))]) };
+    assert_eq!(gaps(&archive, 0, &[], &naming, t(9_000)).len(), MAX_GAPS);
 }
