@@ -12,7 +12,7 @@ use crate::{
     catalog::{
         Cx,
         clock::{Told, in_zone},
-        wal::cover::{self, Naming, Span},
+        wal::cover::{self, Naming, Span, Waits},
     },
     net::store::Repo,
 };
@@ -124,7 +124,7 @@ fn standing(backup: &Backup, info: &Info, seen: &Seen, cx: &Cx) -> Standing {
     let Some(span) = span(info, seen, cx) else {
         return (Unverified, "its backup.info does not tell which WAL it needs: cut off?".to_owned());
     };
-    if let Some(standing) = cover::lacking(Some(&seen.archive), &span, seen.size, cx.now) {
+    if let Some(standing) = cover::lacking(Some(&seen.archive), &span, seen.size, Waits::No, cx.now) {
         return standing;
     }
     if info.status == Status::WaitingForWals {

@@ -12,7 +12,7 @@ use crate::catalog::{
     Cx,
     wal::{
         SegmentName, SegmentSize,
-        cover::{self, Naming, Span},
+        cover::{self, Naming, Span, Waits},
     },
 };
 
@@ -83,7 +83,7 @@ fn standing(label: &str, backup: &Backup, listed: &Listed<'_>, seen: &Seen, cx: 
     match span(backup, size) {
         Ok(None) => {}
         Ok(Some(span)) => {
-            let lacking = cover::lacking(seen.archives.get(&backup.db_id), &span, size, cx.now);
+            let lacking = cover::lacking(seen.archives.get(&backup.db_id), &span, size, Waits::Yes, cx.now);
             if let Some(standing) = lacking {
                 return standing;
             }

@@ -21,24 +21,35 @@ pub struct Span {
     pub usable: bool,
 }
 
+/// Whether a tool calls a backup done only once its log is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waits {
+    Yes,
+    No,
+}
+
 /// Why a backup cannot be made consistent from the log that is there, if so.
+/// What is missing of a backup that ended just now may be on its way; not so
+/// where newer log is there, since for a while at least where nothing waited.
 pub fn lacking(
     archive: Option<&Archive>,
     span: &Span,
     size: SegmentSize,
+    waits: Waits,
     now: Time,
 ) -> Option<(PointState, String)> {
     let timeline = archive.and_then(|a| a.timelines.get(&span.timeline));
-    let (missing, newer) = match timeline {
-        None => (span.first, false),
+    let (missing, behind) = match timeline {
+        None => (span.first, None),
         Some(line) => {
             let missing = line.first_missing(span.first, span.last)?;
-            (missing, line.newest().is_some_and(|newest| newest > missing))
+            (missing, line.runs().iter().find(|run| run.first > missing))
         }
     };
     let name = size.name(span.timeline, missing);
-    let recent = span.completed.is_some_and(|at| Dur::between(at, now) < UPLOADING);
-    Some(match recent && !newer {
+    let recent = |at: Option<Time>| at.is_some_and(|at| Dur::between(at, now) < UPLOADING);
+    let passed = behind.is_some_and(|run| waits == Waits::Yes || !recent(instant(run.first_ms)));
+    Some(match recent(span.completed) && !passed {
         true => (PointState::Incomplete, format!("WAL segment {name} has not arrived yet")),
         false => {
             (PointState::BrokenChain, format!("WAL segment {name} is missing, without which it cannot start"))

@@ -163,9 +163,6 @@ impl Timeline {
         }
         None
     }
-    pub fn newest(&self) -> Option<u64> {
-        self.runs.last().map(|run| run.last)
-    }
 }
 
 /// All timelines of one cluster's archive.

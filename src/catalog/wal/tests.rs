@@ -130,7 +130,7 @@ fn a_window_ends_where_the_log_does_or_the_next_backup_began() {
 
 #[test]
 fn what_is_missing_is_lost_once_newer_log_has_been_there_for_long() {
-    use super::cover::{MAX_GAPS, Naming, Span, gaps, lacking};
+    use super::cover::{MAX_GAPS, Naming, Span, Waits, gaps, lacking};
     let t = |s: i64| Time::from_timestamp(s, 0).unwrap();
     let size = SegmentSize::DEFAULT;
     let name = |line, number| size.name(line, number).to_string();
@@ -142,13 +142,17 @@ fn what_is_missing_is_lost_once_newer_log_has_been_there_for_long() {
     assert!(gaps(&archive, 0, &[(1, 2), (4, 4)], &naming, t(60)).is_empty(), "expired on purpose");
     let span =
         |last| Span { timeline: 1, first: 1, last, started: None, completed: Some(t(5)), usable: false };
-    let state = |last, now| lacking(Some(&archive), &span(last), size, t(now)).map(|(state, _)| state);
-    assert_eq!(state(2, 9), None);
-    assert_eq!(state(3, 9), Some(PointState::BrokenChain), "newer log is there");
-    assert_eq!(state(5, 9), Some(PointState::BrokenChain), "3 will not come any more");
+    let state = |archive: &Archive, last, waits, now| {
+        lacking(Some(archive), &span(last), size, waits, t(now)).map(|(state, _)| state)
+    };
+    let (lost, under_way) = (Some(PointState::BrokenChain), Some(PointState::Incomplete));
+    assert_eq!(state(&archive, 2, Waits::No, 9), None);
+    assert_eq!(state(&archive, 3, Waits::No, 9), under_way, "4 came first");
+    assert_eq!(state(&archive, 3, Waits::No, 604), lost, "4 has been there for long");
+    assert_eq!(state(&archive, 3, Waits::Yes, 9), lost, "the tool had seen it");
     let archive = Archive { timelines: BTreeMap::from([(1, line(None, &[1, 2]))]) };
-    let state = |now| lacking(Some(&archive), &span(3), size, t(now)).map(|(state, _)| state);
-    assert_eq!((state(9), state(900)), (Some(PointState::Incomplete), Some(PointState::BrokenChain)));
+    assert_eq!(state(&archive, 3, Waits::Yes, 9), under_way);
+    assert_eq!(state(&archive, 3, Waits::No, 900), lost);
     let torn: Vec<u64> = (0..1_000).map(|n| n * 2).collect();
     let archive = Archive { timelines: BTreeMap::from([(1, line(None, &torn))]) };
     assert_eq!(gaps(&archive, 0, &[], &naming, t(9_000)).len(), MAX_GAPS);

@@ -14,7 +14,7 @@ use crate::{
         Cx,
         wal::{
             Archive, SegmentName, SegmentSize,
-            cover::{self, Naming, Span},
+            cover::{self, Naming, Span, Waits},
             hex8, history,
         },
     },
@@ -234,7 +234,7 @@ fn standing(
     let Some(span) = span(name, sentinel, seen.size) else {
         return (Unverified, "its sentinel does not tell which WAL it needs".to_owned());
     };
-    if let Some(standing) = cover::lacking(Some(&seen.archive), &span, seen.size, cx.now) {
+    if let Some(standing) = cover::lacking(Some(&seen.archive), &span, seen.size, Waits::No, cx.now) {
         return standing;
     }
     // names end in a position: the last is the newest
