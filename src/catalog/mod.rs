@@ -1,16 +1,26 @@
 //! Backup formats, one place each: its keys, `read`, pure parsers.
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
+mod barman;
 mod bucket;
+mod clock;
 mod dump;
 mod etcd;
+mod list;
 mod litestream;
+mod pbm;
 mod pgbackrest;
 mod replica;
 mod snapshots;
 mod terraform;
+#[cfg(test)]
+mod testing;
+mod unpack;
 mod vault;
+mod velero;
 mod wal;
+mod walg;
+mod xtrabackup;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,33 +57,17 @@ pub const FORMATS: &[FormatDef] = &[
         ],
         "A restic or rustic repository.",
     ),
-    row(
-        "wal-g",
-        &[KeyDef::new(
-            "database",
-            KeyType::OneOf(&["postgres", "mysql"]),
-            "What is backed up; postgres by default.",
-        )],
-        "Backups and logs that WAL-G wrote.",
-    ),
-    row(
-        "barman",
-        &[KeyDef::new("server", TEXT, "The server's name in Barman.")],
-        "Barman, on disk or in the cloud.",
-    ),
-    row(
-        "velero",
-        &[KeyDef::new("backup_schedule", TEXT, "Only backups of this schedule.")],
-        "Backups of Kubernetes.",
-    ),
+    row("wal-g", walg::KEYS, "Backups and logs that WAL-G wrote."),
+    row("barman", barman::KEYS, "Barman, on disk or in the cloud."),
+    row("velero", velero::KEYS, "Backups of Kubernetes."),
     row("dump", dump::KEYS, "Files that each hold everything: SQL dumps, archives."),
     row("bucket", bucket::KEYS, "Objects as they are; each stands for itself."),
     row("terraform", terraform::KEYS, "Terraform state."),
     row("oci", replica::KEYS, "Images in a registry."),
     row("git", replica::KEYS, "A Git repository."),
     row("litestream", litestream::KEYS, "A SQLite database that Litestream replicates."),
-    row("pbm", &[], "Percona Backup for MongoDB."),
-    row("xtrabackup", &[], "XtraBackup, streamed to a store."),
+    row("pbm", pbm::KEYS, "Percona Backup for MongoDB."),
+    row("xtrabackup", xtrabackup::KEYS, "XtraBackup, streamed to a store."),
     row("etcd", etcd::KEYS, "Snapshots of etcd."),
     row("vault", vault::KEYS, "Snapshots of Vault, OpenBao or Consul."),
     row(
@@ -120,12 +114,17 @@ impl Cx {
 pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let read = match copy.format.as_str() {
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
+        "barman" => barman::read(copy, repo, cx).await,
         "bucket" => bucket::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
         "litestream" => litestream::read(copy, repo, cx).await,
+        "pbm" => pbm::read(copy, repo, cx).await,
         "terraform" => terraform::read(copy, repo, cx).await,
         "vault" => vault::read(copy, repo, cx).await,
+        "velero" => velero::read(copy, repo, cx).await,
+        "wal-g" => walg::read(copy, repo, cx).await,
+        "xtrabackup" => xtrabackup::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };
     let mut report = read?;
@@ -209,7 +208,7 @@ mod tests {
     async fn a_format_that_is_not_read_yet_says_so() {
         let cx = Cx::new(Time::UNIX_EPOCH, CancellationToken::new());
         let copy: CopyDef =
-            serde_json::from_value(serde_json::json!({"store": "fra", "format": "velero"})).unwrap();
+            serde_json::from_value(serde_json::json!({"store": "fra", "format": "oci"})).unwrap();
         let problem = read(&copy, &Repo::folder("fra", "/nonexistent"), &cx).await.unwrap_err();
         assert_eq!(problem.code, Code::COPY_UNSUPPORTED, "{problem}");
     }

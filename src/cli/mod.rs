@@ -281,7 +281,7 @@ fn man() -> Result<i32, Problem> {
 /// A runtime for commands and the engine; two workers keep a dead region's
 /// time-outs from delaying anything.
 fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
-    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     built.map_err(|e| Problem::new(Code::STATE_WRITE, "threads").because(e))
 }
 

@@ -1,5 +1,6 @@
 //! One binary: everything that needs the whole program or a real tool.
 
+mod barman;
 mod demo_repo;
 mod drives;
 mod etcd;

@@ -10,14 +10,14 @@ use super::{
 };
 use crate::catalog::{
     Cx,
-    wal::{Archive, Hole, SegmentName, SegmentSize, instant},
+    wal::{
+        SegmentName, SegmentSize,
+        cover::{self, Naming, Span, Waits},
+    },
 };
 
 /// A folder that grew this recently is being written.
 const RUNNING: Dur = Dur::secs(3_600);
-/// Segments are pushed side by side: for so long a hole may still be filled.
-const UPLOADING: Dur = Dur::secs(10 * 60);
-const MAX_GAPS: usize = 200;
 
 /// All that `backup.info` lists; `None` where an entry cannot be understood.
 type Listed<'a> = BTreeMap<&'a str, Option<&'a Backup>>;
@@ -79,17 +79,14 @@ fn standing(label: &str, backup: &Backup, listed: &Listed<'_>, seen: &Seen, cx: 
             return (BrokenChain, format!("it needs {}, which is gone", clean_line(needed)));
         }
     }
-    match missing_wal(backup, seen) {
+    let size = size_of(seen, backup.db_id);
+    match span(backup, size) {
         Ok(None) => {}
-        Ok(Some((name, newer))) => {
-            let stopped = Time::from_timestamp(backup.backup_timestamp_stop, 0);
-            let recent = stopped.is_some_and(|at| cx.age(at) < UPLOADING);
-            return match recent && !newer {
-                true => (Incomplete, format!("WAL segment {name} has not arrived yet")),
-                false => {
-                    (BrokenChain, format!("WAL segment {name} is missing, without which it cannot start"))
-                }
-            };
+        Ok(Some(span)) => {
+            let lacking = cover::lacking(seen.archives.get(&backup.db_id), &span, size, Waits::Yes, cx.now);
+            if let Some(standing) = lacking {
+                return standing;
+            }
         }
         Err(why) => return (Unverified, why),
     }
@@ -106,8 +103,8 @@ fn standing(label: &str, backup: &Backup, listed: &Listed<'_>, seen: &Seen, cx: 
     }
 }
 
-/// Timeline, first and last segment; `None` for a backup of a stopped cluster.
-fn wal_range(backup: &Backup, size: SegmentSize) -> Result<Option<(u32, u64, u64)>, String> {
+/// Where it lies in the log; `None` for a backup of a stopped cluster.
+fn span(backup: &Backup, size: SegmentSize) -> Result<Option<Span>, String> {
     let (Some(start), Some(stop)) = (&backup.backup_archive_start, &backup.backup_archive_stop) else {
         return Ok(None);
     };
@@ -116,19 +113,16 @@ fn wal_range(backup: &Backup, size: SegmentSize) -> Result<Option<(u32, u64, u64
         Some((name.timeline, size.number(name)?))
     };
     match number(start).zip(number(stop)) {
-        Some(((line, first), (end, last))) if line == end && first <= last => Ok(Some((line, first, last))),
+        Some(((timeline, first), (end, last))) if timeline == end && first <= last => Ok(Some(Span {
+            timeline,
+            first,
+            last,
+            started: Time::from_timestamp(backup.backup_timestamp_start, 0),
+            completed: Time::from_timestamp(backup.backup_timestamp_stop, 0),
+            usable: false,
+        })),
         _ => Err("its range of WAL cannot be understood".to_owned()),
     }
-}
-
-/// The first missing segment of those a backup needs, and whether newer log is there.
-fn missing_wal(backup: &Backup, seen: &Seen) -> Result<Option<(SegmentName, bool)>, String> {
-    let size = size_of(seen, backup.db_id);
-    let Some((line, first, last)) = wal_range(backup, size)? else { return Ok(None) };
-    let timeline = seen.archives.get(&backup.db_id).and_then(|a| a.timelines.get(&line));
-    let Some(timeline) = timeline else { return Ok(Some((size.name(line, first), false))) };
-    let missing = timeline.first_missing(first, last);
-    Ok(missing.map(|n| (size.name(line, n), timeline.newest().is_some_and(|newest| newest > n))))
 }
 
 fn size_of(seen: &Seen, cluster: u64) -> SegmentSize {
@@ -176,61 +170,17 @@ fn encrypted(folder: &Folder) -> Point {
     Point { started_at, completed_at: folder.manifest, state, reason, ..not_understood(&folder.label, "") }
 }
 
-/// From the end of each usable backup as far as the log goes without a hole.
+/// By cluster, since each has a log of its own.
 fn windows(info: &BackupInfo, points: &[Point], seen: &Seen) -> Vec<Window> {
-    let mut windows: Vec<(u64, Window)> = Vec::new();
-    let mut begun: BTreeMap<u64, Begun> = BTreeMap::new();
+    let mut spans: BTreeMap<u64, Vec<Span>> = BTreeMap::new();
     for ((_, backup), point) in info.backups.iter().zip(points) {
-        let (Ok(backup), PointState::Usable, Some(from)) = (backup, point.state, point.completed_at) else {
-            continue;
-        };
-        let Ok(Some((line, _, last))) = wal_range(backup, size_of(seen, backup.db_id)) else { continue };
-        let reach = seen.archives.get(&backup.db_id).and_then(|a| a.reach(line, last));
-        let begun = begun.entry(backup.db_id).or_insert_with(|| Begun::of(info, backup.db_id, seen));
-        let to = reach.and_then(|(ms, number)| instant(Some(begun.behind(number).unwrap_or(ms).min(ms))));
-        let to = to.unwrap_or(from).max(from);
-        windows.push((backup.db_id, Window { from, to }));
-    }
-    windows.sort_by_key(|(cluster, w)| (*cluster, w.from));
-    let mut merged: Vec<(u64, Window)> = Vec::new();
-    for (cluster, window) in windows {
-        match merged.last_mut() {
-            Some((same, last)) if *same == cluster && window.from <= last.to => {
-                last.to = last.to.max(window.to)
-            }
-            _ => merged.push((cluster, window)),
+        let Ok(backup) = backup else { continue };
+        if let Ok(Some(mut span)) = span(backup, size_of(seen, backup.db_id)) {
+            span.usable = point.state == PointState::Usable;
+            spans.entry(backup.db_id).or_default().push(span);
         }
     }
-    merged.into_iter().map(|(_, window)| window).collect()
-}
-
-/// Where backups begin in the log and when (milliseconds since 1970).
-struct Begun(Vec<(u64, i64)>);
-
-impl Begun {
-    fn of(info: &BackupInfo, cluster: u64, seen: &Seen) -> Self {
-        let own = info.backups.iter().filter_map(|(_, b)| b.as_ref().ok()).filter(|b| b.db_id == cluster);
-        let mut all: Vec<(u64, i64)> = own
-            .filter_map(|b| {
-                let (_, first, _) = wal_range(b, size_of(seen, cluster)).ok()??;
-                Some((first, b.backup_timestamp_start.saturating_mul(1_000)))
-            })
-            .collect();
-        all.sort_unstable();
-        // each instant becomes the earliest of itself and those behind it
-        let mut earliest = i64::MAX;
-        for (_, at) in all.iter_mut().rev() {
-            earliest = earliest.min(*at);
-            *at = earliest;
-        }
-        Self(all)
-    }
-    /// When the first backup began that starts behind this segment: what the
-    /// segment holds is older, however late it was stored. A copy of a
-    /// repository stores everything late.
-    fn behind(&self, number: u64) -> Option<i64> {
-        self.0.get(self.0.partition_point(|(first, _)| *first <= number)).map(|(_, at)| *at)
-    }
+    spans.iter().flat_map(|(cluster, spans)| cover::windows(seen.archives.get(cluster), spans)).collect()
 }
 
 fn gaps(seen: &Seen, cx: &Cx) -> Vec<Gap> {
@@ -242,42 +192,16 @@ fn gaps(seen: &Seen, cx: &Cx) -> Vec<Gap> {
         let since = if seen.info.is_some() { oldest } else { seen.oldest_start.get(cluster).copied() };
         // without a backup no log can be used, whole or not
         let Some(since) = since else { continue };
-        all.extend(holes(archive, since, &ranges).into_iter().map(|hole| gap(&hole, size, cx)));
+        let name = |line, number| size.name(line, number).to_string();
+        let naming = Naming { name: &name, noun: "WAL segment" };
+        all.extend(cover::gaps(archive, since, &ranges, &naming, cx.now));
     }
-    all.sort_by_key(|gap: &Gap| std::cmp::Reverse(gap.to));
-    all.truncate(MAX_GAPS);
+    cover::keep_newest(&mut all);
     all
 }
 
 fn ranges_of(seen: &Seen, cluster: u64, size: SegmentSize) -> Vec<(u64, u64)> {
     let backups = seen.info.iter().flat_map(|i| &i.backups).filter_map(|(_, b)| b.as_ref().ok());
     let own = backups.filter(|b| b.db_id == cluster);
-    own.filter_map(|b| wal_range(b, size).ok().flatten()).map(|(_, first, last)| (first, last)).collect()
-}
-
-/// Without those that expiry leaves on purpose: where only the log that each
-/// old backup itself needs is kept, a hole reaches exactly from one to the next.
-fn holes(archive: &Archive, since: u64, ranges: &[(u64, u64)]) -> Vec<Hole> {
-    let mut holes = archive.holes(since);
-    holes.retain(|hole| {
-        let expired = ranges.iter().any(|(_, last)| *last + 1 == hole.first)
-            && ranges.iter().any(|(first, _)| *first == hole.last + 1);
-        !expired
-    });
-    holes
-}
-
-fn gap(hole: &Hole, size: SegmentSize, cx: &Cx) -> Gap {
-    let count = hole.last - hole.first + 1;
-    let (from, to) = (instant(hole.before_ms), instant(hole.after_ms));
-    let fresh = to.is_some_and(|at| cx.age(at) < UPLOADING);
-    let noun = if count == 1 { "WAL segment is" } else { "WAL segments are" };
-    let perhaps = if fresh { "; it may still be on its way" } else { "" };
-    Gap {
-        from,
-        to,
-        first_missing: size.name(hole.timeline, hole.first).to_string(),
-        last_missing: size.name(hole.timeline, hole.last).to_string(),
-        detail: format!("{count} {noun} missing{perhaps}"),
-    }
+    own.filter_map(|b| span(b, size).ok().flatten()).map(|span| (span.first, span.last)).collect()
 }

@@ -8,17 +8,16 @@ use lifeboat_core::model::{Code, CopyDef, Problem, Time};
 use super::info::{BackupInfo, Cluster, InfoError, parse_archive_info, parse_backup_info};
 use crate::{
     catalog::{
-        Cx, option, root,
-        wal::{Archive, SegmentName, SegmentSize, hex8, parse_history, parse_lsn},
+        Cx,
+        list::folders,
+        option, root,
+        wal::{Archive, SegmentName, SegmentSize, hex8, history, parse_lsn},
     },
     net::store::{ListOptions, Repo, show},
 };
 
 /// `backup.info` of ten thousand backups is about 10 MB.
 const MAX_INFO: u64 = 64 << 20;
-const MAX_HISTORY: u64 = 64 << 10;
-/// Timelines whose history is read, newest first.
-const MAX_TIMELINES: usize = 100;
 /// Folders that `backup.info` does not know and that are looked into.
 const MAX_UNLISTED: usize = 20;
 
@@ -184,7 +183,7 @@ impl Place {
             let mut archive = Archive::default();
             let mut starts = Vec::new();
             let mut listing = repo.list(prefix.clone(), ListOptions::flat());
-            let mut histories = BTreeSet::new();
+            let mut histories = BTreeMap::new();
             while let Some(page) = listing.page(&cx.work).await? {
                 for entry in page.entries() {
                     let name = entry.key.rsplit(|b| *b == b'/').next().unwrap_or_default();
@@ -196,14 +195,14 @@ impl Place {
                         Some(Kept::Partial(line, number)) => archive.timeline(line).partials.push(number),
                         Some(Kept::Label(number)) => starts.push(number),
                         Some(Kept::History(line)) => {
-                            histories.insert(line);
+                            histories.insert(line, entry.key.to_vec());
                         }
                         _ => {}
                     }
                 }
             }
             archive.settle();
-            read_histories(&mut archive, &histories, &prefix, size, seen, repo, cx).await?;
+            seen.notes.extend(history::follow(&mut archive, &histories, &prefix, size, repo, cx).await?);
             if let Some(oldest) = starts.into_iter().min() {
                 seen.oldest_start.insert(cluster.id, oldest);
             }
@@ -239,47 +238,6 @@ pub(super) fn classify(name: &[u8], size: SegmentSize) -> Option<Kept> {
             hash.iter().all(u8::is_ascii_hexdigit).then_some(Kept::Segment(segment.timeline, number))
         }
     }
-}
-
-/// Which timelines' parents are known.
-async fn read_histories(
-    archive: &mut Archive,
-    there: &BTreeSet<u32>,
-    prefix: &str,
-    size: SegmentSize,
-    seen: &mut Seen,
-    repo: &Repo,
-    cx: &Cx,
-) -> Result<(), Problem> {
-    let lines: Vec<u32> =
-        archive.timelines.keys().rev().copied().filter(|id| *id > 1).take(MAX_TIMELINES).collect();
-    for id in lines {
-        let name = format!("{prefix}{id:08X}.history");
-        let mut unusable = |why: String| {
-            let problem = Problem::new(Code::COPY_FORMAT, repo.id()).because(why);
-            seen.notes.push(problem.next("bring the history file back from the server or another copy"));
-        };
-        let first = archive.timelines.values().filter_map(|l| l.runs().first()).map(|r| r.first).min();
-        if !there.contains(&id) {
-            // a stanza can begin on a later timeline, which then needs no way back
-            if archive.timelines.range(..id).next().is_some() {
-                unusable(format!("{name} is missing: recovery cannot follow timeline {id}"));
-            }
-            continue;
-        }
-        let object = repo.get(name.as_bytes(), None, MAX_HISTORY, &cx.work).await?;
-        match parse_history(&object.bytes) {
-            Some((parent, lsn)) if parent < id => {
-                let at = size.number_of(lsn);
-                if first.is_some_and(|first| at >= first) {
-                    archive.timeline(id).parent = Some((parent, at));
-                }
-            }
-            _ if object.bytes.starts_with(super::info::SALTED) => {}
-            _ => unusable(format!("{name} cannot be understood: recovery cannot follow timeline {id}")),
-        }
-    }
-    Ok(())
 }
 
 fn segment_sizes(info: &BackupInfo) -> BTreeMap<u64, SegmentSize> {
@@ -343,17 +301,6 @@ async fn archive_folders(repo: &Repo, archive: &str, cx: &Cx) -> Result<Vec<Clus
         Some(Cluster { id: id.parse().ok()?, version: version.to_owned() })
     });
     Ok(clusters.collect())
-}
-
-/// Names of the folders right below a prefix, sorted.
-async fn folders(repo: &Repo, prefix: &str, cx: &Cx) -> Result<Vec<String>, Problem> {
-    let mut listing = repo.list(prefix, ListOptions::delimited());
-    let mut names = BTreeSet::new();
-    while let Some(page) = listing.page(&cx.work).await? {
-        let below = page.prefixes().filter_map(|p| p.strip_prefix(prefix.as_bytes())?.strip_suffix(b"/"));
-        names.extend(below.filter_map(|name| std::str::from_utf8(name).ok()).map(str::to_owned));
-    }
-    Ok(names.into_iter().collect())
 }
 
 /// `YYYYMMDD-HHMMSSF`, with `_YYYYMMDD-HHMMSS` and `D` or `I` for those that need another.

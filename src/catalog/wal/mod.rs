@@ -2,6 +2,14 @@
 //! Pure. A segment's name is timeline, log and segment, eight hex digits each;
 //! a log holds 4 GiB, so how many segments it has depends on their size.
 
+//! `cover` says what backups and log make together, `history` reads where
+//! timelines branch off. Shared by pgBackRest, Barman and WAL-G.
+
+pub mod cover;
+pub mod history;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use lifeboat_core::model::Time;
@@ -47,9 +55,19 @@ pub fn parse_lsn(text: &str) -> Option<u64> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentSize(u64);
 
+impl Default for SegmentSize {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 impl SegmentSize {
     pub const DEFAULT: SegmentSize = SegmentSize(16 << 20);
 
+    /// In bytes, as a tool tells it; `None` for what no cluster can have.
+    pub fn of(bytes: u64) -> Option<Self> {
+        (bytes.is_power_of_two() && (1 << 20..=1 << 30).contains(&bytes)).then_some(Self(bytes))
+    }
     /// The one size for which every position lies in its segment; the default
     /// where several or none fit (segment 0 says little).
     pub fn infer(pairs: impl Iterator<Item = (u64, SegmentName)> + Clone) -> Self {
@@ -144,9 +162,6 @@ impl Timeline {
             }
         }
         None
-    }
-    pub fn newest(&self) -> Option<u64> {
-        self.runs.last().map(|run| run.last)
     }
 }
 
@@ -245,111 +260,4 @@ pub fn parse_history(text: &[u8]) -> Option<(u32, u64)> {
 /// Milliseconds as the model's instants.
 pub fn instant(ms: Option<i64>) -> Option<Time> {
     Time::from_timestamp_millis(ms?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn name(text: &str) -> SegmentName {
-        SegmentName::parse(text.as_bytes()).unwrap()
-    }
-
-    #[test]
-    fn names_and_numbers_follow_the_segment_size() {
-        let end_of_log = name("00000001000000020000001F");
-        assert_eq!(end_of_log.to_string(), "00000001000000020000001F");
-        assert_eq!(SegmentSize::DEFAULT.number(end_of_log), Some(2 * 256 + 0x1f));
-        assert_eq!(SegmentSize(1 << 30).number(end_of_log), None, "only four of these fit into a log");
-        assert_eq!(SegmentSize::DEFAULT.name(1, 0xff + 1).to_string(), "000000010000000100000000");
-        for bad in ["", "00000001000000020000001f", "00000001000000020000001", "0000000100000002000000GG"] {
-            assert_eq!(SegmentName::parse(bad.as_bytes()), None, "{bad}");
-        }
-        assert_eq!(parse_lsn("16/B374D848"), Some(0x16_B374_D848));
-        for bad in ["", "/", "0/", "0/123456789", "x/1", "0/+1"] {
-            assert_eq!(parse_lsn(bad), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn the_segment_size_is_inferred_from_where_a_backup_began() {
-        let infer = |pairs: &[(&str, &str)]| {
-            let pairs: Vec<_> = pairs.iter().map(|(lsn, n)| (parse_lsn(lsn).unwrap(), name(n))).collect();
-            SegmentSize::infer(pairs.iter().copied())
-        };
-        assert_eq!(infer(&[("0/1F00028", "00000001000000000000001F")]), SegmentSize(1 << 20));
-        assert_eq!(infer(&[("0/2000028", "000000010000000000000002")]), SegmentSize(16 << 20));
-        assert_eq!(infer(&[("0/28", "000000010000000000000000")]), SegmentSize::DEFAULT);
-        let both = [("0/28", "000000010000000000000000"), ("1/4000000", "000000010000000100000001")];
-        assert_eq!(infer(&both), SegmentSize(64 << 20));
-    }
-
-    fn line(parent: Option<(u32, u64)>, numbers: &[u64]) -> Timeline {
-        let mut line = Timeline { parent, ..Timeline::default() };
-        numbers.iter().for_each(|n| line.add(*n, Some(*n as i64 * 1_000)));
-        line.settle();
-        line
-    }
-
-    #[test]
-    fn replay_follows_timelines_and_stops_at_holes() {
-        let archive = Archive {
-            timelines: BTreeMap::from([
-                (1, line(None, &[3, 4, 5, 7, 8])),
-                (2, line(Some((1, 5)), &[5, 6, 7])),
-                (3, line(Some((1, 9)), &[9])),
-                (4, line(Some((2, 8)), &[9, 10])),
-            ]),
-        };
-        assert_eq!(archive.reach(1, 4), Some((7_000, 7)), "over timeline 2, not into the hole before 4");
-        assert_eq!(archive.reach(1, 7), Some((9_000, 9)), "behind the hole, on to timeline 3");
-        assert_eq!(archive.reach(1, 6), None);
-        let holes = archive.holes(0);
-        let short: Vec<_> = holes.iter().map(|h| (h.timeline, h.first, h.last)).collect();
-        assert_eq!(short, [(1, 6, 6), (4, 8, 8)]);
-        assert!(archive.holes(9).is_empty(), "older log may have expired");
-        assert_eq!(archive.timelines[&1].first_missing(3, 8), Some(6));
-        assert_eq!(archive.timelines[&1].first_missing(7, 8), None);
-    }
-
-    #[test]
-    fn a_segment_kept_only_partially_at_a_switch_is_no_hole() {
-        let archive = Archive {
-            timelines: BTreeMap::from([(1, line(None, &[1, 2])), (2, line(Some((1, 3)), &[3, 4]))]),
-        };
-        assert_eq!(archive.holes(0), []);
-        assert_eq!(archive.reach(1, 1), Some((4_000, 4)));
-    }
-
-    #[test]
-    fn history_names_the_parent_last() {
-        let text = b"1\t0/3000000\tno recovery target specified\n\n2\t0/2C0A0C8\tbefore 2026\n";
-        assert_eq!(parse_history(text), Some((2, 0x2C0_A0C8)));
-        assert_eq!(parse_history(b"\xff\xfe"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn runs_hold_what_was_added_in_any_order(numbers in proptest::collection::vec(0u64..200, 0..200)) {
-            let line = line(None, &numbers);
-            for n in 0..200 {
-                prop_assert_eq!(line.run_at(n).is_some(), numbers.contains(&n));
-            }
-            for pair in line.runs().windows(2) {
-                prop_assert!(pair[0].last + 1 < pair[1].first, "as few runs as there can be");
-            }
-        }
-        #[test]
-        fn no_bytes_panic(bytes: Vec<u8>, text: String) {
-            let _ = parse_history(&bytes);
-            let _ = SegmentName::parse(&bytes);
-            let _ = parse_lsn(&text);
-        }
-        #[test]
-        fn numbers_and_names_are_the_same(bits in 20u32..=30, number in 0u64..1 << 34) {
-            let size = SegmentSize(1 << bits);
-            prop_assert_eq!(size.number(size.name(7, number)), Some(number));
-        }
-    }
 }

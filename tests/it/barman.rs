@@ -1,0 +1,351 @@
+//! A repository that the real barman-cloud wrote, broken at random; what the
+//! reader says of each backup is set beside what a restore makes of it.
+//! Runs where PostgreSQL 15 and barman-cloud are; LIFEBOAT_BARMAN names the
+//! folder of Barman's programs and insists.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use lifeboat::{
+    catalog::{Cx, read},
+    net::store::Repo,
+};
+use lifeboat_core::model::*;
+use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+const PG: &str = "/usr/lib/postgresql/15/bin";
+const SEEDS: u64 = 30;
+const SERVER: &str = "barman/pg-main";
+
+/// A small cluster, and a bucket into which Barman writes.
+struct Lab {
+    dir: tempfile::TempDir,
+    barman: PathBuf,
+    s3: SocketAddr,
+}
+
+/// One row and when it was committed.
+type Row = (i64, Time);
+
+impl Lab {
+    fn new(s3: impl FnOnce(&Path) -> SocketAddr) -> Option<Self> {
+        let named = std::env::var_os("LIFEBOAT_BARMAN").map(PathBuf::from);
+        let barman = named.clone().unwrap_or_else(|| PathBuf::from("/usr/bin"));
+        let there =
+            [barman.join("barman-cloud-backup"), Path::new(PG).join("initdb"), "/usr/bin/setpriv".into()];
+        if let Some(missing) = there.iter().find(|path| !path.exists()) {
+            assert!(named.is_none(), "{} is missing", missing.display());
+            println!("skipped: {} is not there", missing.display());
+            return None;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["buckets/backups", "spool", "sock"] {
+            fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        let s3 = s3(&dir.path().join("buckets"));
+        let lab = Self { dir, barman, s3 };
+        lab.own(&["spool", "sock"]);
+        lab.pg(&format!("{PG}/initdb -D data -U postgres -A trust --no-sync --wal-segsize=1"));
+        let settings = format!(
+            "listen_addresses=''\nunix_socket_directories='{0}/sock'\nport=15998\nfsync=off\narchive_mode=on\n\
+             archive_command='cp %p {0}/spool/.%f && mv {0}/spool/.%f {0}/spool/%f'\nshared_buffers=16MB\n",
+            lab.dir.path().display()
+        );
+        append(&lab.path("data/postgresql.conf"), &settings);
+        lab.start("data").unwrap();
+        Some(lab)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// PostgreSQL refuses to run as root.
+    fn own(&self, names: &[&str]) {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        if rustix::process::geteuid().is_root() {
+            fs::set_permissions(self.dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            let all = names.iter().map(|name| self.path(name)).chain([self.dir.path().to_owned()]);
+            all.for_each(|path| chown(path, Some(65534), Some(65534)).unwrap());
+        }
+    }
+
+    /// An argument list written as a line; no argument holds a space.
+    fn try_pg(&self, line: &str) -> Output {
+        let user = match rustix::process::geteuid().is_root() {
+            true => "/usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups ",
+            false => "/usr/bin/env ",
+        };
+        let line = format!("{user}{line}");
+        let mut words = line.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).current_dir(self.dir.path()).env_clear();
+        command.env("PATH", format!("{PG}:/usr/bin:/bin")).env("LC_ALL", "C").output().unwrap()
+    }
+    fn pg(&self, line: &str) -> Output {
+        let output = self.try_pg(line);
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+    fn start(&self, data: &str) -> Result<(), String> {
+        // its output goes to a file, or the server would hold the pipe open
+        let _ = fs::remove_file(self.path("pg.log"));
+        let output = self.try_pg(&format!("{PG}/pg_ctl -D {data} -w -t 60 -s -l pg.log start"));
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(fs::read_to_string(self.path("pg.log")).unwrap_or_default()),
+        }
+    }
+    fn stop(&self, data: &str) {
+        self.try_pg(&format!("{PG}/pg_ctl -D {data} -w -s -m immediate stop"));
+    }
+    fn sql(&self, text: &str) -> String {
+        let sock = self.path("sock");
+        let mut command = Command::new(format!("{PG}/psql"));
+        command.args(["-h", sock.to_str().unwrap(), "-p", "15998", "-U", "postgres", "-qXAtc", text]);
+        let output = command.env_clear().env("LC_ALL", "C").output().unwrap();
+        assert!(output.status.success(), "{text}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn barman(&self, program: &str, rest: &[&str]) {
+        let mut command = Command::new(self.barman.join(program));
+        command.args(["--endpoint-url", &format!("http://{}", self.s3), "-z"]).args(rest);
+        command.env_clear().env("PATH", format!("{PG}:/usr/bin:/bin")).env("LC_ALL", "C.UTF-8");
+        command.env("HOME", self.dir.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_ACCESS_KEY_ID", "AK").env("AWS_SECRET_ACCESS_KEY", "SK");
+        // what checksums S3 servers understand differs
+        command.env("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required");
+        let output = command.env("AWS_DEFAULT_REGION", "us-east-1").output().unwrap();
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    /// Brings what PostgreSQL has archived into the bucket, in order.
+    fn push(&self) {
+        let spooled = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().path();
+        let mut all: Vec<_> = fs::read_dir(self.path("spool")).unwrap().map(spooled).collect();
+        all.sort();
+        for path in all.iter().filter(|p| !p.file_name().unwrap().to_str().unwrap().starts_with('.')) {
+            self.barman(
+                "barman-cloud-wal-archive",
+                &["s3://backups/barman", "pg-main", path.to_str().unwrap()],
+            );
+            fs::remove_file(path).unwrap();
+        }
+    }
+    /// Until the segment that is being written, and so all before it, is in the bucket.
+    fn switch_and_push(&self) {
+        let segment = self.sql("select pg_walfile_name(pg_switch_wal())");
+        let patience = Instant::now() + Duration::from_secs(30);
+        while !self.path("spool").join(&segment).exists() {
+            assert!(Instant::now() < patience, "{segment} was not archived");
+            std::thread::yield_now();
+        }
+        self.push();
+    }
+    /// A row of its own segment, which is stored before this returns.
+    fn row(&self, n: i64) -> Row {
+        self.sql(&format!("insert into orders values ({n})"));
+        let committed = chrono::Utc::now();
+        self.switch_and_push();
+        (n, committed)
+    }
+    fn backup(&self) {
+        let sock = self.path("sock");
+        let target = ["s3://backups/barman", "pg-main"];
+        let from = ["-h", sock.to_str().unwrap(), "-p", "15998", "-U", "postgres", "--immediate-checkpoint"];
+        self.barman("barman-cloud-backup", &[&from[..], &target[..]].concat());
+        self.switch_and_push();
+    }
+
+    /// Restores a backup out of a folder and replays all that can be; the last
+    /// row that is there then, or why it does not start.
+    fn restore(&self, repo: &Path, id: &str) -> Result<i64, String> {
+        let data = self.path("restored");
+        let _ = fs::remove_dir_all(&data);
+        fs::create_dir(&data).unwrap();
+        let tar = repo.join(format!("{SERVER}/base/{id}/data.tar.gz"));
+        let unpacked = Command::new("tar").arg("xzf").arg(tar).arg("-C").arg(&data).output().unwrap();
+        if !unpacked.status.success() {
+            return Err(String::from_utf8_lossy(&unpacked.stderr).into_owned());
+        }
+        let wals = repo.join(SERVER).join("wals");
+        let settings = format!(
+            "restore_command='gunzip -c {}/$(echo %f | cut -c1-16)/%f.gz > %p'\narchive_mode=off\n",
+            wals.display()
+        );
+        append(&data.join("postgresql.conf"), &settings);
+        fs::write(data.join("recovery.signal"), "").unwrap();
+        let mode = Command::new("chmod").args(["-R", "u=rwX,go="]).arg(&data).status().unwrap();
+        assert!(mode.success());
+        if rustix::process::geteuid().is_root() {
+            let owned = Command::new("chown").args(["-R", "65534:65534"]).arg(&data).status().unwrap();
+            assert!(owned.success());
+        }
+        // recovery answers queries before it ends: what counts is its end
+        let started = self.start("restored").and_then(|()| self.recovered());
+        let last = started.map(|()| self.sql("select coalesce(max(n), 0) from orders").parse().unwrap());
+        self.stop("restored");
+        last
+    }
+    fn recovered(&self) -> Result<(), String> {
+        let patience = Instant::now() + Duration::from_secs(60);
+        while self.sql("select pg_is_in_recovery()") == "t" {
+            if Instant::now() > patience {
+                return Err("recovery does not end".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        ["data", "restored"].iter().filter(|data| self.path(data).exists()).for_each(|data| self.stop(data));
+    }
+}
+
+fn append(path: &Path, text: &str) {
+    let all = fs::read_to_string(path).unwrap() + text;
+    fs::write(path, all).unwrap();
+}
+
+/// Files with their times.
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy_tree(&entry.path(), &target),
+            false => {
+                fs::copy(entry.path(), &target).unwrap();
+                let stored = entry.metadata().unwrap().modified().unwrap();
+                fs::File::options().write(true).open(target).unwrap().set_modified(stored).unwrap();
+            }
+        }
+    }
+}
+
+fn files(below: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+    found.sort();
+}
+
+/// Takes away, empties or cuts one or two files that hold WAL, and now and then
+/// one of a backup; what was done.
+fn damage(repo: &Path, seed: u64) -> Vec<String> {
+    let mut dice = fastrand::Rng::with_seed(seed);
+    let (mut wal, mut base) = (Vec::new(), Vec::new());
+    files(&repo.join(SERVER).join("wals"), &mut wal);
+    files(&repo.join(SERVER).join("base"), &mut base);
+    let mut done = Vec::new();
+    for n in 0..dice.usize(2..=4) {
+        let all = if n == 2 && dice.bool() { &base } else { &wal };
+        let path = &all[dice.usize(..all.len())];
+        let shown = path.strip_prefix(repo).unwrap().display().to_string();
+        if path.to_str().unwrap().contains(".backup") || !path.exists() {
+            continue;
+        }
+        match dice.u8(..3) {
+            0 => fs::write(path, "").unwrap(),
+            _ => fs::remove_file(path).unwrap(),
+        }
+        done.push(shown);
+    }
+    done
+}
+
+async fn look(repo: &Path) -> CopyReport {
+    let copy: CopyDef = serde_json::from_value(
+        json!({"store": "fra", "path": "barman", "format": "barman", "options": {"server": "pg-main"}}),
+    )
+    .unwrap();
+    // later than all of it: nothing is still on its way
+    let now = chrono::Utc::now() + Dur::secs(86_400);
+    read(&copy, &Repo::folder("fra", repo), &Cx::new(now, CancellationToken::new())).await.unwrap()
+}
+
+/// S3 over a folder, for as long as the runtime lives.
+async fn serve(root: PathBuf) -> SocketAddr {
+    let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(root).unwrap());
+    builder.set_auth(SimpleAuth::from_single("AK", "SK"));
+    let service = builder.build();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(server.serve_connection(TokioIo::new(socket), service.clone()).into_owned());
+        }
+    });
+    addr
+}
+
+/// Three backups with rows between them, each row in a segment of its own.
+fn write(lab: &Lab) -> Vec<Row> {
+    lab.sql("create table orders (n bigint)");
+    let mut rows = Vec::new();
+    for from in [1, 4, 7] {
+        lab.backup();
+        rows.extend((from..from + 3).map(|n| lab.row(n)));
+    }
+    lab.stop("data");
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_called_usable_restores_and_nothing_else_does() {
+    let handle = tokio::runtime::Handle::current();
+    let lab = tokio::task::block_in_place(|| Lab::new(|root| handle.block_on(serve(root.to_owned()))));
+    let Some(lab) = lab else { return };
+    let rows = tokio::task::block_in_place(|| write(&lab));
+    let whole = lab.path("buckets/backups");
+    let report = look(&whole).await;
+    assert_eq!((report.points.len(), report.windows.len(), report.gaps.len()), (3, 1, 0), "{report:#?}");
+    let mut met = std::collections::BTreeMap::new();
+    for seed in 0..SEEDS {
+        let repo = lab.path("broken");
+        let _ = fs::remove_dir_all(&repo);
+        copy_tree(&whole, &repo);
+        let done = if seed == 0 { Vec::new() } else { damage(&repo, seed) };
+        let report = look(&repo).await;
+        let mut points = report.points.iter();
+        // every other time one that is said not to restore, if there is one
+        let doubted = points.find(|p| seed % 2 == 1 && p.state != PointState::Usable);
+        let any = fastrand::Rng::with_seed(seed).usize(..report.points.len());
+        let point = doubted.unwrap_or(&report.points[any]).clone();
+        let restored = tokio::task::block_in_place(|| lab.restore(&repo, &point.id));
+        let told = format!("seed {seed}, {done:?}: {point:#?}\n{:#?}\n{restored:?}", report.windows);
+        *met.entry(point.state.as_str()).or_insert(0) += 1;
+        match (point.state, restored) {
+            (PointState::Usable, Ok(last)) => {
+                let at = point.completed_at.unwrap();
+                let window = report.windows.iter().find(|w| w.from <= at && at <= w.to).expect(&told);
+                for (n, committed) in &rows {
+                    // rows that the backup itself holds were committed before it
+                    assert_eq!(*committed <= window.to, *n <= last, "row {n}: {told}");
+                }
+            }
+            // its label is gone or its status unknown: nothing is claimed of it
+            (PointState::Incomplete | PointState::Unverified, _) => {}
+            (PointState::BrokenChain, Err(_)) => {}
+            _ => panic!("{told}"),
+        }
+    }
+    println!("{met:?}");
+    assert!(
+        met.get("usable").is_some_and(|n| *n > 5) && met.get("broken_chain").is_some_and(|n| *n > 2),
+        "{met:?}"
+    );
+}
