@@ -1,11 +1,13 @@
 //! Backup formats, one place each: its keys, `read`, pure parsers.
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
+mod cache;
 mod dump;
 mod pgbackrest;
+mod restic;
 mod wal;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono_tz::Tz;
 use lifeboat_core::model::{Code, CopyDef, CopyReport, Dur, FormatDef, KeyDef, KeyType, Problem, Time};
@@ -32,16 +34,7 @@ const REPLICA_OF: &[KeyDef] = &[KeyDef::new(
 /// an estate written today stays valid.
 pub const FORMATS: &[FormatDef] = &[
     row("pgbackrest", pgbackrest::KEYS, "A pgBackRest repository: backups and WAL of PostgreSQL."),
-    row(
-        "restic",
-        &[
-            KeyDef::new("host", TEXT, "Only snapshots of this host."),
-            KeyDef::new("tags", TEXTS, "Only snapshots with all of these tags."),
-            KeyDef::new("paths", TEXTS, "Only snapshots of these paths."),
-            KeyDef::new("hot", KeyType::Ref("store"), "Where rustic keeps its hot part."),
-        ],
-        "A restic or rustic repository.",
-    ),
+    row("restic", restic::KEYS, "A restic or rustic repository."),
     row(
         "wal-g",
         &[KeyDef::new(
@@ -93,11 +86,13 @@ pub struct Cx {
     /// For times that name no zone and whose copy names none.
     pub timezone: Option<Tz>,
     pub password: Option<Secret>,
+    /// The second store of a copy in two parts, such as rustic's hot one.
+    pub hot: Option<Arc<Repo>>,
 }
 
 impl Cx {
     pub fn new(now: Time, cancel: CancellationToken) -> Self {
-        Self { now, work: Work::new(cancel), timezone: None, password: None }
+        Self { now, work: Work::new(cancel), timezone: None, password: None, hot: None }
     }
     fn age(&self, of: Time) -> Dur {
         Dur::between(of, self.now)
@@ -113,6 +108,7 @@ impl Cx {
 pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let read = match copy.format.as_str() {
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
+        "restic" => restic::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     };

@@ -45,6 +45,10 @@ impl Live {
         if let Some(password) = &copy.password {
             cx.password = Some(self.secrets.resolve(password).await?);
         }
+        if let Some(hot) = copy.options.get("hot").and_then(|hot| hot.as_str()) {
+            let declared = self.estate.store(hot).ok_or_else(|| Problem::new(Code::STORE_MISSING, hot))?;
+            cx.hot = Some(Arc::new(store::open(declared, &self.http, &self.secrets).await?));
+        }
         catalog::read(copy, &repo, &cx).await
     }
 }
