@@ -3,6 +3,7 @@
 
 mod barman;
 mod bucket;
+mod cache;
 mod clock;
 mod dump;
 mod etcd;
@@ -11,6 +12,7 @@ mod litestream;
 mod pbm;
 mod pgbackrest;
 mod replica;
+mod restic;
 mod snapshots;
 mod terraform;
 #[cfg(test)]
@@ -47,16 +49,7 @@ const TEXTS: KeyType = KeyType::List(&TEXT);
 /// an estate written today stays valid.
 pub const FORMATS: &[FormatDef] = &[
     row("pgbackrest", pgbackrest::KEYS, "A pgBackRest repository: backups and WAL of PostgreSQL."),
-    row(
-        "restic",
-        &[
-            KeyDef::new("host", TEXT, "Only snapshots of this host."),
-            KeyDef::new("tags", TEXTS, "Only snapshots with all of these tags."),
-            KeyDef::new("paths", TEXTS, "Only snapshots of these paths."),
-            KeyDef::new("hot", KeyType::Ref("store"), "Where rustic keeps its hot part."),
-        ],
-        "A restic or rustic repository.",
-    ),
+    row("restic", restic::KEYS, "A restic or rustic repository."),
     row("wal-g", walg::KEYS, "Backups and logs that WAL-G wrote."),
     row("barman", barman::KEYS, "Barman, on disk or in the cloud."),
     row("velero", velero::KEYS, "Backups of Kubernetes."),
@@ -116,6 +109,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "barman" => barman::read(copy, repo, cx).await,
         "bucket" => bucket::read(copy, repo, cx).await,
+        "restic" => restic::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
         "litestream" => litestream::read(copy, repo, cx).await,

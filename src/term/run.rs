@@ -2,12 +2,14 @@
 //! visible changed. It sleeps until the next of these; there is no ticker.
 
 use std::{
+    future::poll_fn,
     io::{self, Write},
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use crossterm::event::{Event, EventStream};
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use lifeboat_core::model::{Clock, Dur};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -69,8 +71,6 @@ pub async fn run<W: Write>(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    // crossterm forgets a resize that comes together with a key.
-    let mut resized = signal(SignalKind::window_change())?;
     if let Some(exit) = guard.as_ref().and_then(|guard| guard.ended()) {
         return Ok(exit);
     }
@@ -79,7 +79,7 @@ pub async fn run<W: Write>(
     let mut open = true;
     while !this.quit {
         update(this.app, Msg::Now(clock.now()));
-        if this.wait() == Some(Duration::ZERO) && this.frame(clock).is_err() {
+        if this.wait() == Some(Duration::ZERO) && this.frame(clock).await.is_err() {
             return Ok(Exit::HungUp);
         }
         if this.quit {
@@ -92,7 +92,6 @@ pub async fn run<W: Write>(
             _ = terminate.recv() => return Ok(Exit::Terminated),
             _ = interrupt.recv() => return Ok(Exit::Terminated),
             _ = hangup.recv() => return Ok(Exit::HungUp),
-            _ = resized.recv() => this.resize(),
             event = async { match next { Some(events) => events.next().await, None => None } } => match event {
                 Some(Ok(event)) => this.input(event, clock),
                 // Standard input has ended: the terminal is gone.
@@ -128,10 +127,10 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
         [due, self.wait()].into_iter().flatten().min()
     }
 
-    fn frame(&mut self, clock: &dyn Clock) -> io::Result<()> {
+    async fn frame(&mut self, clock: &dyn Clock) -> io::Result<()> {
         if self.app.question_unseen() {
             // What was typed before the question can be seen is no answer to it.
-            while let Some(Some(Ok(event))) = self.events.as_mut().and_then(|e| e.next().now_or_never()) {
+            while let Some(event) = self.typed().await {
                 self.input(event, clock);
             }
         }
@@ -139,6 +138,16 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
         self.last = Some(Instant::now());
         self.keyed = false;
         Ok(())
+    }
+
+    /// What lies ready. The stream keeps the waker it is first asked with, so
+    /// that it must be this task's: with any other the next key wakes nobody.
+    async fn typed(&mut self) -> Option<Event> {
+        let events = self.events.as_mut()?;
+        match poll_fn(|cx| Poll::Ready(events.poll_next_unpin(cx))).await {
+            Poll::Ready(Some(Ok(event))) => Some(event),
+            _ => None,
+        }
     }
 
     fn resize(&mut self) {
@@ -149,6 +158,10 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
     }
 
     fn input(&mut self, event: Event, clock: &dyn Clock) {
+        // crossterm forgets a resize that comes together with a key. Asking for
+        // the signal ourselves would be worse: painted before crossterm has
+        // taken it, a key that is answered at once would be forgotten instead.
+        self.resize();
         if let Some(msg) = message(event, clock.now()) {
             self.keyed = true;
             self.apply(msg);
