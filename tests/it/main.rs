@@ -9,5 +9,6 @@ mod loss;
 mod pgbackrest;
 mod plans;
 mod pty;
+mod restic;
 mod tls;
 mod untrusted;
