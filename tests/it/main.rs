@@ -11,5 +11,6 @@ mod loss;
 mod pgbackrest;
 mod plans;
 mod pty;
+mod restic;
 mod tls;
 mod untrusted;
