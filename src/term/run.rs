@@ -2,21 +2,18 @@
 //! visible changed. It sleeps until the next of these; there is no ticker.
 
 use std::{
-    future::poll_fn,
     io::{self, Write},
-    task::Poll,
     time::{Duration, Instant},
 };
 
-use crossterm::event::{Event, EventStream};
-use futures::StreamExt;
+use crossterm::event::Event;
 use lifeboat_core::model::{Clock, Dur};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::mpsc,
 };
 
-use super::{Guard, Terminal, message};
+use super::{Guard, Terminal, input::Typed, message};
 use crate::app::{App, Effect, Msg, Paint, update};
 
 /// Why the dashboard was left.
@@ -50,7 +47,7 @@ struct Loop<'a, W: Write, F> {
     terminal: &'a mut Terminal<W>,
     guard: Option<&'a mut Guard>,
     effects: F,
-    events: Option<EventStream>,
+    typed: Typed,
     quit: bool,
     last: Option<Instant>,
     /// A key was pressed since the last frame.
@@ -74,28 +71,27 @@ pub async fn run<W: Write>(
     if let Some(exit) = guard.as_ref().and_then(|guard| guard.ended()) {
         return Ok(exit);
     }
-    let events = Some(EventStream::new());
-    let mut this = Loop { app, terminal, guard, effects, events, quit: false, last: None, keyed: false };
+    let typed = Typed::begin()?;
+    let mut this = Loop { app, terminal, guard, effects, typed, quit: false, last: None, keyed: false };
     let mut open = true;
     while !this.quit {
         update(this.app, Msg::Now(clock.now()));
-        if this.wait() == Some(Duration::ZERO) && this.frame(clock).await.is_err() {
+        if this.wait() == Some(Duration::ZERO) && this.frame(clock).is_err() {
             return Ok(Exit::HungUp);
         }
         if this.quit {
             break;
         }
         let wake = this.wake(clock);
-        let next = this.events.as_mut();
         tokio::select! {
             biased;
             _ = terminate.recv() => return Ok(Exit::Terminated),
             _ = interrupt.recv() => return Ok(Exit::Terminated),
             _ = hangup.recv() => return Ok(Exit::HungUp),
-            event = async { match next { Some(events) => events.next().await, None => None } } => match event {
-                Some(Ok(event)) => this.input(event, clock),
+            event = this.typed.next() => match event {
+                Some(event) => this.input(event, clock),
                 // Standard input has ended: the terminal is gone.
-                Some(Err(_)) | None => return Ok(Exit::HungUp),
+                None => return Ok(Exit::HungUp),
             },
             msg = msgs.recv(), if open => match msg {
                 Some(msg) => this.take(msg, &mut msgs, clock),
@@ -127,10 +123,10 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
         [due, self.wait()].into_iter().flatten().min()
     }
 
-    async fn frame(&mut self, clock: &dyn Clock) -> io::Result<()> {
+    fn frame(&mut self, clock: &dyn Clock) -> io::Result<()> {
         if self.app.question_unseen() {
             // What was typed before the question can be seen is no answer to it.
-            while let Some(event) = self.typed().await {
+            while let Some(event) = self.typed.next_ready() {
                 self.input(event, clock);
             }
         }
@@ -138,16 +134,6 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
         self.last = Some(Instant::now());
         self.keyed = false;
         Ok(())
-    }
-
-    /// What lies ready. The stream keeps the waker it is first asked with, so
-    /// that it must be this task's: with any other the next key wakes nobody.
-    async fn typed(&mut self) -> Option<Event> {
-        let events = self.events.as_mut()?;
-        match poll_fn(|cx| Poll::Ready(events.poll_next_unpin(cx))).await {
-            Poll::Ready(Some(Ok(event))) => Some(event),
-            _ => None,
-        }
     }
 
     fn resize(&mut self) {
@@ -158,10 +144,6 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
     }
 
     fn input(&mut self, event: Event, clock: &dyn Clock) {
-        // crossterm forgets a resize that comes together with a key. Asking for
-        // the signal ourselves would be worse: painted before crossterm has
-        // taken it, a key that is answered at once would be forgotten instead.
-        self.resize();
         if let Some(msg) = message(event, clock.now()) {
             self.keyed = true;
             self.apply(msg);
@@ -210,12 +192,9 @@ impl<W: Write, F: FnMut(Effect)> Loop<'_, W, F> {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
-        // The reader thread would take keys that are meant for the shell.
-        self.events = None;
         if let Some(guard) = self.guard.as_mut() {
             guard.suspend()?;
         }
-        self.events = Some(EventStream::new());
         self.terminal.forget();
         self.resize();
         Ok(())
