@@ -142,7 +142,7 @@ impl Place {
         let mut backup = Backup { id, ..Backup::default() };
         let mut listing = repo.list(prefix.clone(), ListOptions::delimited());
         while let Some(page) = listing.page(&cx.work).await? {
-            let name = |key: &[u8]| key.strip_prefix(prefix.as_bytes()).map(|name| show(name));
+            let name = |key: &[u8]| key.strip_prefix(prefix.as_bytes()).map(show);
             for entry in page.entries() {
                 let at = entry.modified();
                 backup.newest = backup.newest.max(at);

@@ -49,8 +49,8 @@ impl Line {
         if self.id.is_empty() && self.bases.is_empty() {
             self.bases = self.log.extract_if(.., |piece| piece.min == 1).collect();
         }
-        self.bases.sort_by(|a, b| (a.max, a.at).cmp(&(b.max, b.at)));
-        self.log.sort_by(|a, b| (a.max, a.min).cmp(&(b.max, b.min)));
+        self.bases.sort_by_key(|base| (base.max, base.at));
+        self.log.sort_by_key(|file| (file.max, file.min));
     }
 
     pub fn judge(&self, report: &mut CopyReport, cx: &Cx) {

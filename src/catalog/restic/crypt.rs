@@ -162,7 +162,8 @@ fn master(plain: &[u8]) -> Option<Key> {
     })
 }
 
-static KEPT: LazyLock<Mutex<HashMap<[u8; 32], Result<Key, ()>>>> = LazyLock::new(Mutex::default);
+type Kept = HashMap<[u8; 32], Result<Key, ()>>;
+static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
 
 /// `KeyFile::open`, once for each key file and password: a wrong one is
 /// remembered as well. For a blocking thread.

@@ -238,7 +238,7 @@ async fn stale_and_exclusive_locks_are_told() {
         let report = lab.read().await;
         assert_eq!(usable(&report), 7);
         let told: String = report.notes.iter().map(ToString::to_string).collect();
-        assert_eq!(told.contains(said), true, "{told}");
+        assert!(told.contains(said), "{told}");
         assert_eq!(told.is_empty(), said.is_empty(), "{told}");
     }
 }
