@@ -71,6 +71,11 @@ pub enum Action {
     Failover,
     NextCopy,
     PreviousCopy,
+    Closer,
+    Wider,
+    Earlier,
+    Later,
+    Everything,
     StandDown,
     Answer,
     PauseRun,
@@ -128,8 +133,13 @@ actions! {
     Top           "top"          List       ["g", "home"]        0 ""          "To the first line";
     Bottom        "bottom"       List       ["G", "end"]         0 ""          "To the last line";
     Failover      "failover"     Workload   ["f"]                3 "fail over" "Start this workload's failover" acts;
-    NextCopy      "next-copy"    Points     ["tab", "right"]     3 "next copy" "The workload's next copy";
-    PreviousCopy  "previous-copy" Points    ["shift-tab", "left"] 0 ""         "The workload's copy before";
+    NextCopy      "next-copy"    Points     ["tab"]              3 "next copy" "The workload's next copy";
+    PreviousCopy  "previous-copy" Points    ["shift-tab"]        0 ""          "The workload's copy before";
+    Closer        "closer"       Points     ["+", "="]           4 "closer"    "The timeline closer, around the selected point";
+    Wider         "wider"        Points     ["-"]                4 "wider"     "More of the time on the timeline";
+    Earlier       "earlier"      Points     ["left", "h"]        5 "earlier"   "The timeline earlier";
+    Later         "later"        Points     ["right", "l"]       5 "later"     "The timeline later, up to now";
+    Everything    "everything"   Points     ["a"]                0 ""          "All of the time on the timeline";
     StandDown     "stand-down"   Incident   ["S"]                5 "stand down" "Close the incident" acts;
     Answer        "answer"       Run        ["a"]                0 ""          "Answer what the run asks" acts;
     PauseRun      "pause"        Run        ["P"]                4 "pause"     "Pause the run, or let it go on" acts;

@@ -3,7 +3,7 @@
 use lifeboat_core::{model::*, run::RunState, run::Verb};
 
 use super::{
-    Action, App, Effect, Input, Key, KeyCode, Layer, Mouse, Paint, Scope, Screen, Trust, ask,
+    Action, App, Effect, Input, Key, KeyCode, Layer, Mouse, Paint, Scope, Screen, Trust, Zoom, ask,
     layer::{Pick, help_lines, palette_items},
     rows,
 };
@@ -96,6 +96,9 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Failover => failover(app),
         Action::NextCopy => return another_copy(app, 1),
         Action::PreviousCopy => return another_copy(app, -1),
+        Action::Closer | Action::Wider | Action::Earlier | Action::Later | Action::Everything => {
+            timeline(app, action);
+        }
         Action::Answer => ask::ask_for(app),
         Action::PauseRun => return pause(app),
         Action::CancelRun => ask::cancel(app),
@@ -262,6 +265,24 @@ fn another_copy(app: &mut App, by: isize) -> Vec<Effect> {
             app.say("This workload has no other copy.", false);
             vec![]
         }
+    }
+}
+
+fn timeline(app: &mut App, action: Action) {
+    let Screen::Points(key) = app.screen().clone() else { return };
+    let Some(Ok(report)) = app.points.get(&key).cloned() else { return };
+    let point = app.selected().and_then(|row| report.points.get(row.at));
+    let focus = point.and_then(|p| p.completed_at.or(p.started_at));
+    let (now, zoom) = (app.now, app.zooms.entry(key).or_default());
+    let (moved, end) = match action {
+        Action::Closer => (zoom.closer(&report, now, focus), "This is as close as it gets."),
+        Action::Wider => (zoom.wider(&report, now), "This is everything."),
+        Action::Earlier => (zoom.shift(&report, now, -1), "There is nothing earlier to see."),
+        Action::Later => (zoom.shift(&report, now, 1), "This is up to now."),
+        _ => (std::mem::take(zoom) != Zoom::default(), "This is everything."),
+    };
+    if !moved {
+        app.say(end, false);
     }
 }
 

@@ -18,6 +18,7 @@ mod rows;
 pub mod sample;
 mod state;
 mod template;
+mod zoom;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use msg::{Declaration, Effect, Hit, Mouse, Msg, Trust};
 pub use rows::{LogLine, Row, copies, log_lines};
 pub use state::{App, AppOptions, Extra, Notice, Paint, Screen};
 pub use template::{Piece, filled, likely, of_run, pieces};
+pub use zoom::Zoom;
 
 /// Moves the state by one message and says what is to be done in the world.
 /// Never draws, waits, or asks a clock: instants come with the messages.

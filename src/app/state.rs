@@ -11,7 +11,7 @@ use lifeboat_core::{
     run::{Incident, RunRow, RunView},
 };
 
-use super::{Hit, Key, Keymap, Layer, Row, Scope, Trust, alarm, rows};
+use super::{Hit, Key, Keymap, Layer, Row, Scope, Trust, Zoom, alarm, rows};
 
 /// An action that the embedding command adds, such as a fault of the demo.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,6 +147,8 @@ pub struct App {
     /// The runbook that was started here and whose run has not shown itself yet.
     pub awaited_run: Option<RunbookId>,
     pub points: BTreeMap<CopyKey, Result<Arc<CopyReport>, Problem>>,
+    /// What the timeline of each copy shows.
+    pub zooms: BTreeMap<CopyKey, Zoom>,
     pub log: VecDeque<super::LogLine>,
 
     /// The way here; the first is always the overview.
@@ -195,6 +197,7 @@ impl App {
             views: BTreeMap::new(),
             awaited_run: None,
             points: BTreeMap::new(),
+            zooms: BTreeMap::new(),
             log: VecDeque::new(),
             way: vec![Screen::Overview],
             layers: Vec::new(),

@@ -88,7 +88,9 @@ pub fn check(asked: &Asked, format: CheckFormat) -> Result<i32, Problem> {
     Ok(worst(states.map(code).chain(findings)))
 }
 
-pub fn points(asked: &Asked, subject: &str) -> Result<i32, Problem> {
+pub fn points(asked: &Asked, subject: &str, span: Option<&str>, until: Option<&str>) -> Result<i32, Problem> {
+    let span = span.map(duration).transpose()?;
+    let until = until.map(instant).transpose()?;
     let setting = setting(asked)?;
     let (workload, asset) = match subject.split_once('/') {
         Some((workload, asset)) => (workload, Some(asset)),
@@ -120,9 +122,20 @@ pub fn points(asked: &Asked, subject: &str) -> Result<i32, Problem> {
         .collect();
     match asked.json {
         true => print_json(&report::points(&read)),
-        false => print(&report::points_text(&read)),
+        false => print(&report::points_text(&read, span, until)),
     }
     Ok(worst(read.iter().map(|r| code(r.state()))))
+}
+
+fn duration(text: &str) -> Result<Dur, Problem> {
+    let parsed: Result<Dur, _> = text.parse();
+    let parsed = parsed.map_err(|e| named::wrong(clean_line(text), e))?;
+    match parsed > Dur::ZERO {
+        true => Ok(parsed),
+        false => {
+            Err(named::wrong(clean_line(text), "it is no length of time").next("write 6h, 30d or 1d12h"))
+        }
+    }
 }
 
 pub fn instant(text: &str) -> Result<Time, Problem> {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::opened::{find, load, trusted};
 use super::settings::Settings;
-use super::{Asked, exit, runtime};
+use super::{Asked, exit, log, runtime};
 use crate::app::{App, AppOptions, Effect, Extra, Msg, Trust, update};
 use crate::engine::{Declared, Event, Request, Session, Setting, SystemClock, Wanted};
 use crate::keep::{Places, last_known};
@@ -52,6 +52,7 @@ pub fn with(
     }
     let mut terminal = Terminal::new(Caps::here());
     let drawn = term::paint(&mut app, &mut terminal, &clock);
+    let _log = log::begin(&places.state);
     for why in wrong {
         let problem = Problem::new(lifeboat_core::model::Code::ESTATE_UNREADABLE, "config.toml").because(why);
         update(&mut app, Msg::Problem(problem));

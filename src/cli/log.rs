@@ -2,6 +2,7 @@
 //! to the dashboard, so nothing is ever logged to it.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_appender::non_blocking::WorkerGuard;
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -13,7 +14,12 @@ const KEPT: usize = 7;
 
 /// Begins to log into `STATE/log/`, for as long as the guard lives. Without a
 /// folder to write to there is no log, and everything else goes on.
+/// A second beginning in one process is none.
 pub fn begin(state: &Path) -> Option<WorkerGuard> {
+    static BEGUN: AtomicBool = AtomicBool::new(false);
+    if BEGUN.swap(true, Ordering::Relaxed) {
+        return None;
+    }
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("lifeboat")

@@ -122,6 +122,12 @@ enum Command {
     Points {
         /// WORKLOAD or WORKLOAD/ASSET
         subject: String,
+        /// How much of the time the timeline shows, such as 6h or 30d; all of it by default
+        #[arg(long, value_name = "DURATION")]
+        span: Option<String>,
+        /// Where the timeline ends (RFC 3339); now by default
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// The verdict per workload if this were lost
     WhatIf {
@@ -205,7 +211,9 @@ struct Asked {
 }
 
 fn run(command: Option<Command>, asked: &Asked) -> i32 {
-    let _log = crate::keep::Places::from_env().ok().and_then(|places| log::begin(&places.state));
+    // The dashboard draws first: a folder, a filter and a thread cost a tenth of its first frame.
+    let early = command.is_some();
+    let _log = crate::keep::Places::from_env().ok().filter(|_| early).and_then(|p| log::begin(&p.state));
     let answer = match command {
         None => dashboard::open(asked),
         Some(Command::Demo(args)) => demo::demo(args, asked),
@@ -216,7 +224,9 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         Some(Command::Reference) => estate::reference(),
         Some(Command::Status { workload }) => asking::status(asked, workload.as_deref()),
         Some(Command::Check { format }) => asking::check(asked, format),
-        Some(Command::Points { subject }) => asking::points(asked, &subject),
+        Some(Command::Points { subject, span, until }) => {
+            asking::points(asked, &subject, span.as_deref(), until.as_deref())
+        }
         Some(Command::WhatIf { lost, clean_before }) => {
             asking::what_if(asked, &lost, clean_before.as_deref())
         }

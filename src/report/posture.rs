@@ -4,7 +4,10 @@
 use lifeboat_core::assess::{
     Assessment, AssetView, CopyView, Judged, ReplicaView, State, Verdict, WorkloadView,
 };
-use lifeboat_core::model::*;
+use lifeboat_core::model::{
+    timeline::{Span, Unrestorable, unrestorable},
+    *,
+};
 use serde_json::{Value, json};
 
 /// An instant to the millisecond, `…Z`.
@@ -111,7 +114,7 @@ fn points_of(read: &Read) -> Value {
         "workload": read.key.workload, "asset": read.key.asset, "store": read.def.store,
         "format": read.def.format, "state": read.state(), "observed_at": time(read.at),
         "reason": Value::Null, "last_good": Value::Null, "last_proven": Value::Null,
-        "points": [], "windows": [], "gaps": [], "notes": [], "cost": Value::Null,
+        "points": [], "windows": [], "gaps": [], "unrestorable": [], "notes": [], "cost": Value::Null,
     });
     match read.report {
         Err(problem) => {
@@ -128,6 +131,9 @@ fn points_of(read: &Read) -> Value {
             value["points"] = report.points.iter().map(one_point).collect();
             value["windows"] = json!(windows(&report.windows));
             value["gaps"] = report.gaps.iter().map(one_gap).collect();
+            let whole = Span::whole(report, read.at);
+            let gone = whole.map(|whole| unrestorable(report, whole)).unwrap_or_default();
+            value["unrestorable"] = gone.iter().map(one_stretch).collect();
             value["notes"] = json!(report.notes);
             value["cost"] = json!(report.cost);
         }
@@ -141,6 +147,11 @@ fn one_point(p: &Point) -> Value {
         "size_bytes": p.size_bytes, "state": p.state,
         "reason": Some(&p.reason).filter(|r| !r.is_empty()), "depends_on": p.depends_on,
     })
+}
+
+/// A stretch no instant of which can be restored, but for the points in it.
+fn one_stretch(u: &Unrestorable) -> Value {
+    json!({"from": time(u.from), "to": time(u.to), "detail": u.why, "points": u.points})
 }
 
 fn one_gap(g: &Gap) -> Value {

@@ -1,7 +1,10 @@
 //! The same answers for a person who reads a terminal without a dashboard.
 
 use lifeboat_core::assess::{Assessment, State, Verdict};
-use lifeboat_core::model::*;
+use lifeboat_core::model::{
+    timeline::{self, Cover, Slot, Span},
+    *,
+};
 
 use super::posture::Read;
 
@@ -76,19 +79,20 @@ pub fn what_if_text(estate: &Estate, assessment: &Assessment) -> String {
     format!("If this were lost: {}. Nothing real has happened.\n\n{}", assessment.scenario, table(&rows))
 }
 
-pub fn points_text(read: &[Read]) -> String {
+/// `length` of the time up to `until` is drawn; all of it, up to now, by default.
+pub fn points_text(read: &[Read], length: Option<Dur>, until: Option<Time>) -> String {
     let mut out = String::new();
     for one in read {
         out += &format!("{}/{} in {} ({})\n", one.key.workload, one.key.asset, one.def.store, one.def.format);
         match one.report {
             Err(problem) => out += &format!("  {problem}\n\n"),
-            Ok(report) => out += &points_of(report, one.at),
+            Ok(report) => out += &points_of(report, one.at, length, until),
         }
     }
     out
 }
 
-fn points_of(report: &CopyReport, now: Time) -> String {
+fn points_of(report: &CopyReport, now: Time, length: Option<Dur>, until: Option<Time>) -> String {
     let mut rows = vec![row(["  POINT", "KIND", "COMPLETED", "AGE", "SIZE", "STATE", "WHY"])];
     for p in &report.points {
         let at = p.completed_at.map_or("-".to_owned(), |t| t.format("%Y-%m-%d %H:%M:%SZ").to_string());
@@ -110,5 +114,58 @@ fn points_of(report: &CopyReport, now: Time) -> String {
     out.extend(report.windows.iter().map(span));
     out.extend(report.gaps.iter().map(|g| format!("  gap: {}\n", clean_line(&g.detail))));
     out.extend(report.notes.iter().map(|n| format!("  note: {n}\n")));
+    if let Some(whole) = Span::whole(report, now) {
+        let to = until.map_or(now, |until| until.min(now));
+        out += &drawn(report, Span { from: length.map_or(whole.from, |length| to - length), to });
+    }
     out + "\n"
+}
+
+/// Columns of a timeline in text.
+const WIDE: usize = 76;
+
+/// The timeline of the points page in plain signs, and what cannot be restored in words.
+fn drawn(report: &CopyReport, span: Span) -> String {
+    if span.is_empty() {
+        return String::new();
+    }
+    let all = timeline::slots(report, span, WIDE);
+    let point = |s: &Slot| match (s.usable, s.other) {
+        (0, 0) => ' ',
+        (0, _) => 'x',
+        (_, 0) => 'o',
+        _ => '!',
+    };
+    let instant = |s: &Slot| match (s.cover, s.gap) {
+        (Cover::Whole, _) => '#',
+        (_, true) => 'X',
+        (Cover::Part, _) => '=',
+        (Cover::Nothing, _) => '-',
+    };
+    let mut labels = String::new();
+    for tick in timeline::ticks(span, WIDE, 12) {
+        labels.push_str(&" ".repeat(tick.slot.saturating_sub(labels.len())));
+        labels.push('|');
+        labels.push_str(&tick.text);
+    }
+    let points = all.iter().map(point).collect::<String>();
+    let mut out = format!(
+        "\n  {} to {}\n  {}\n  {}\n  {}\n  o good point, x other, # any instant, = partly, X missing, - nothing between points\n",
+        span.from.format("%F %TZ"),
+        span.to.format("%F %TZ"),
+        points.trim_end(),
+        all.iter().map(instant).collect::<String>(),
+        labels.trim_end(),
+    );
+    for gone in timeline::unrestorable(report, span) {
+        let why = match (gone.why, gone.points) {
+            (Some(why), _) => clean_line(&why),
+            (None, 0) => "nothing was kept of it".to_owned(),
+            (None, points) => format!("only the {points} points in it"),
+        };
+        let (from, to) = (gone.from.format("%F %TZ"), gone.to.format("%F %TZ"));
+        out +=
+            &format!("  not any instant from {from} to {to} ({}): {why}\n", Dur::between(gone.from, gone.to));
+    }
+    out
 }

@@ -12,6 +12,7 @@ mod screens;
 mod symbols;
 mod table;
 pub mod theme;
+mod timeline;
 
 #[cfg(test)]
 mod tests;

@@ -377,7 +377,8 @@ fn without_copies_there_is_no_last_good_to_miss() {
 #[test]
 fn points_say_what_their_signs_mean_and_which_copy_it_is() {
     let shown = text(&picture("points", (120, 40)));
-    for words in ["┃ a good point", "█ any instant can be restored", "─ nothing between points"] {
+    for words in ["● a good point", "█ any instant", "✕ not usable, or missing", "─ nothing between points"]
+    {
         assert!(shown.contains(words), "{words}:\n{shown}");
     }
     assert!(!shown.contains("copy 1 of 1"), "{shown}");
@@ -389,6 +390,30 @@ fn points_say_what_their_signs_mean_and_which_copy_it_is() {
     update(&mut app, Msg::Estate(Arc::new(estate)));
     app.settle();
     assert!(text(&app).contains("copy 1 of 2 (tab shows the next)"), "{}", text(&app));
+}
+
+#[test]
+fn the_timeline_zooms_and_says_what_cannot_be_restored() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let mut app = picture("points", size);
+        let press = |app: &mut App, key: &str| {
+            update(app, Msg::Key { key: key.parse().unwrap(), at: sample::now() });
+            app.settle();
+        };
+        let shown = text(&app);
+        for words in ["everything", "✕✕", "not any of", "6 WAL files", "0000000100000000000000A4"] {
+            assert!(shown.contains(words), "{size:?} lacks {words}:\n{shown}");
+        }
+        for label in ["3 days", "1 day", "6 hours", "1 hour"] {
+            press(&mut app, "+");
+            assert!(text(&app).contains(label), "{size:?} lacks {label}:\n{}", text(&app));
+        }
+        assert!(text(&app).contains("any instant of what is shown"), "{}", text(&app));
+        press(&mut app, "left");
+        assert!(!text(&app).contains("to now UTC"), "{}", text(&app));
+        press(&mut app, "a");
+        assert!(text(&app).contains("everything"), "{}", text(&app));
+    }
 }
 
 #[test]

@@ -1,19 +1,19 @@
-//! The recovery points of one copy, with the windows between them and the gaps.
+//! The recovery points of one copy on a timeline: what can be restored, and what not.
 
-use lifeboat_core::model::*;
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::{Line, Span},
+use lifeboat_core::model::{
+    timeline::{Span, Unrestorable, unrestorable},
+    *,
 };
+use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{empty, moment, top};
 use crate::{
-    app::{Action, copies},
+    app::{Action, Zoom, copies},
     ui::{
         Cx, Role,
         flow::{Flow, heading},
         table::{Column, Table, col, num, one},
+        timeline,
     },
 };
 
@@ -46,7 +46,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, key: &CopyKey) {
         );
     }
     match cx.app.points.get(key) {
-        None => flow.sentence(Span::raw(""), "The repository is being read.", cx.role(Role::Dim)),
+        None => flow.sentence(cx.span("", Role::Dim), "The repository is being read.", cx.role(Role::Dim)),
         Some(Err(problem)) => {
             let text = format!(
                 "{}: {}. {} Next: {}. [{}]",
@@ -59,53 +59,21 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, key: &CopyKey) {
             );
         }
         Some(Ok(report)) => {
-            let rest = spans(cx, &mut flow, report);
+            let rest = spans(cx, &mut flow, key, report);
             points(cx, buf, rest, report);
         }
     }
 }
 
-/// The windows as one line of time, gaps left open, and both in words.
-fn spans(cx: &Cx<'_>, flow: &mut Flow<'_>, report: &CopyReport) -> Rect {
-    let edges = report.windows.iter().flat_map(|w| [w.from, w.to]);
-    let edges = edges.chain(report.points.iter().filter_map(|p| p.completed_at));
-    let (from, to) = (edges.clone().min(), edges.max());
-    if let (Some(from), Some(to), false) = (from, to, report.windows.is_empty()) {
-        flow.gap();
-        flow.line(&timeline(cx, flow.area.width, from, to.max(cx.app.now), report));
-        let end = Line::from(vec![cx.span(moment(from), Role::Dim), cx.span("  to now", Role::Dim)]);
-        flow.line(&end);
-        let sym = cx.sym();
-        flow.cells(
-            cx,
-            &[
-                cx.span(sym.mark, Role::Strong),
-                cx.span(" a good point   ", Role::Dim),
-                cx.span(sym.bar, Role::Ok),
-                cx.span(" any instant can be restored   ", Role::Dim),
-                cx.span(sym.axis, Role::Border),
-                cx.span(" nothing between points", Role::Dim),
-            ],
-        );
-    }
-    for window in report.windows.iter().rev().take(3) {
-        flow.pair(
-            cx,
-            "any instant",
-            vec![cx.span(format!("from {} to {}", moment(window.from), moment(window.to)), Role::Text)],
-        );
-    }
-    for gap in report.gaps.iter().rev().take(3) {
-        let at = |t: Option<Time>| t.map_or_else(|| "?".into(), moment);
-        let text = format!(
-            "between {} and {}: {}, {} to {}",
-            at(gap.from),
-            at(gap.to),
-            gap.detail,
-            gap.first_missing,
-            gap.last_missing
-        );
-        flow.sentence(cx.span("missing      ", Role::Critical), &text, cx.role(Role::Text));
+/// The timeline, then in words what of it cannot be restored.
+fn spans(cx: &Cx<'_>, flow: &mut Flow<'_>, key: &CopyKey, report: &CopyReport) -> Rect {
+    let zoom = cx.app.zooms.get(key).copied().unwrap_or_default();
+    if let Some(span) = zoom.span(report, cx.app.now) {
+        let selected = cx.app.rows.get(cx.app.cursor).and_then(|row| report.points.get(row.at));
+        shown(cx, flow, zoom, span);
+        timeline::draw(cx, flow, report, span, selected);
+        timeline::legend(cx, flow);
+        missing(cx, flow, report, span);
     }
     for note in &report.notes {
         flow.sentence(cx.span("note         ", Role::Warning), &note.to_string(), cx.role(Role::Text));
@@ -116,22 +84,60 @@ fn spans(cx: &Cx<'_>, flow: &mut Flow<'_>, report: &CopyReport) -> Rect {
     flow.rest()
 }
 
-fn timeline(cx: &Cx<'_>, wide: u16, from: Time, to: Time, report: &CopyReport) -> Line<'static> {
-    let all = Dur::between(from, to).as_millis().max(1);
-    let step = |n: u16| from + Dur::millis(all / i64::from(wide.max(1)) * i64::from(n));
-    let cell = |n: u16| {
-        let (start, end) = (step(n), step(n + 1));
-        let good = |p: &&Point| {
-            p.state == PointState::Usable && p.completed_at.is_some_and(|at| at >= start && at < end)
+/// How much of the time is shown, and the keys that change it.
+fn shown(cx: &Cx<'_>, flow: &mut Flow<'_>, zoom: Zoom, span: Span) {
+    let to = if zoom.follows_now() { "now".to_owned() } else { timeline::edge(span.to) };
+    let keys = [Action::Closer, Action::Wider, Action::Earlier, Action::Later, Action::Everything];
+    let key = |action: Action| cx.app.keymap.keys(action).first().map_or(String::new(), |k| k.to_string());
+    let [closer, wider, earlier, later, all] = keys.map(key);
+    flow.pair(
+        cx,
+        "shown",
+        vec![
+            cx.span(zoom.label(), Role::Strong),
+            cx.span(format!(", {} to {to} UTC", timeline::edge(span.from)), Role::Text),
+            cx.span(
+                format!("   {closer} closer  {wider} wider  {earlier} {later} along  {all} all"),
+                Role::Dim,
+            ),
+        ],
+    );
+}
+
+/// The newest stretches that cannot be restored, and how many more there are.
+fn missing(cx: &Cx<'_>, flow: &mut Flow<'_>, report: &CopyReport, span: Span) {
+    // What has not happened yet, or was not written down yet, is no hole.
+    let recent = cx.app.now - Dur::secs(120);
+    let mut all = unrestorable(report, span);
+    all.retain(|u| u.from < recent || u.why.is_some());
+    let named = |u: &Unrestorable| u.why.is_some();
+    // What the reader can name matters more than where there is merely no log.
+    all.sort_by_key(|u| (!named(u), std::cmp::Reverse(u.to)));
+    let room = usize::from(flow.left() / 4).clamp(1, 4);
+    for gone in all.iter().take(room) {
+        let long = Dur::between(gone.from, gone.to);
+        let when =
+            |at: Time| if span.len() > Dur::secs(300 * 86_400) { timeline::edge(at) } else { moment(at) };
+        let to = if gone.to >= cx.app.now { "now".to_owned() } else { when(gone.to) };
+        let why = match (&gone.why, gone.points) {
+            (Some(why), _) => why.clone(),
+            (None, 0) => "nothing was kept of it".to_owned(),
+            (None, 1) => "only the one point in it".to_owned(),
+            (None, points) => format!("only the {points} points in it"),
         };
-        let covered = report.windows.iter().any(|w| w.from <= start && w.to >= start);
-        match (report.points.iter().find(good).is_some(), covered) {
-            (true, _) => cx.span(cx.sym().mark, Role::Strong),
-            (_, true) => cx.span(cx.sym().bar, Role::Ok),
-            _ => cx.span(cx.sym().axis, Role::Border),
+        let role = if named(gone) { Role::Critical } else { Role::Dim };
+        let text = format!("{} to {to}, {long}: {why}.", when(gone.from));
+        flow.sentence(cx.span("not any of   ", role), &text, cx.role(Role::Text));
+    }
+    match all.len().saturating_sub(room) {
+        0 if all.is_empty() => {
+            flow.pair(cx, "restorable", vec![cx.span("any instant of what is shown", Role::Ok)]);
         }
-    };
-    Line::from((0..wide).map(cell).collect::<Vec<_>>())
+        0 => {}
+        more => {
+            flow.pair(cx, "", vec![cx.span(format!("and {more} more stretches: move closer"), Role::Dim)])
+        }
+    }
 }
 
 fn points(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, report: &CopyReport) {

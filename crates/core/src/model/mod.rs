@@ -13,6 +13,7 @@ mod problem;
 mod runbook;
 mod secret;
 mod text;
+pub mod timeline;
 mod units;
 
 pub use domain::{DomainKind, LossMode, Scenario, Selector};
