@@ -14,6 +14,7 @@ mod probe;
 mod problem;
 mod runbook;
 mod secret;
+mod summary;
 mod text;
 mod units;
 
@@ -30,5 +31,6 @@ pub use probe::{Expect, Probe, Unit};
 pub use problem::{CODES, Code, CodeRow, Problem};
 pub use runbook::*;
 pub use secret::SecretRef;
+pub use summary::{CopySummary, KEPT, Kept};
 pub use text::{clean, clean_line, cut, width};
 pub use units::{Clock, Dur, Millis, Size, Time, UnitError};
