@@ -322,6 +322,7 @@ pub fn report() -> CopyReport {
             detail: "6 WAL files".into(),
         }],
         notes: vec![],
+        behind: None,
         cost: Cost { requests: 9, bytes: 48_213 },
     }
 }

@@ -2,7 +2,7 @@
 //! Times are RFC 3339 in UTC, durations seconds, sizes bytes, unknown `null`.
 
 use lifeboat_core::assess::{
-    Assessment, AssetView, CopyView, Judged, ReplicaView, State, Verdict, WorkloadView,
+    Assessment, AssetView, CopyView, Judged, Reason, ReplicaView, State, WorkloadView,
 };
 use lifeboat_core::model::{
     timeline::{Span, Unrestorable, unrestorable},
@@ -166,30 +166,35 @@ pub fn what_if(assessment: &Assessment) -> Value {
     let scenario: Vec<_> =
         assessment.scenario.lost.iter().map(|(s, m)| json!({"selector": s, "mode": m})).collect();
     let judged = assessment.workloads.iter().filter_map(|w| w.verdict.as_ref().map(|j| (w, j)));
-    let affected = |j: &Judged| j.verdict >= Verdict::Recoverable;
-    let mut order: Vec<_> = judged.clone().filter(|(_, j)| affected(j)).collect();
-    order.sort_by_key(|(w, j)| (j.rto.is_none(), j.rto, w.tier.unwrap_or(u8::MAX), w.id.clone()));
-    let known: Option<Vec<_>> = order.iter().map(|(_, j)| j.rto).collect();
+    let recovery = assessment.recovery.as_ref();
+    let order = recovery.map_or(&[][..], |r| &r.order);
     json!({
-        "schema": 1, "scenario": scenario,
+        "schema": 1, "scenario": scenario, "clean_before": assessment.scenario.clean_before.map(time),
         "workloads": judged.map(|(w, j)| what_if_one(w, j)).collect::<Vec<_>>(),
-        "order": order.iter().map(|(w, _)| &w.id).collect::<Vec<_>>(),
-        "critical_path_s": known.and_then(|all| all.into_iter().max()),
+        "order": order.iter().map(|o| &o.workload).collect::<Vec<_>>(),
+        "critical_path_s": recovery.and_then(|r| r.critical_path),
+        "critical_path": recovery.map(|r| &r.chain),
+        "dominates": recovery.and_then(|r| r.dominates()),
+        "vault_lost": assessment.vault_lost,
     })
 }
 
 fn what_if_one(view: &WorkloadView, judged: &Judged) -> Value {
     let rejected = judged.rejected.iter().map(|(r, why)| json!({"region": r, "reason": why.to_string()}));
     let using = judged.using.iter();
+    let sentences = |of: &[Reason]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "id": view.id, "verdict": judged.verdict, "to": judged.to,
-        "data_loss": {"lower_s": judged.loss.lower, "upper_s": judged.loss.upper, "objects": Value::Null},
-        "rto_s": judged.rto, "rto_basis": judged.rto_basis,
+        "data_loss": {
+            "lower_s": judged.loss.lower, "upper_s": judged.loss.upper, "objects": judged.objects,
+        },
+        "rto_s": judged.rto, "rto_p90_s": judged.p90, "rto_basis": judged.rto_basis, "waits_s": judged.waits,
+        "runbook": judged.runbook,
         "using": using.map(|u| json!({
-            "asset": u.asset, "copy": u.copy, "replica": u.replica, "point": u.point,
+            "asset": u.asset, "part": u.part, "copy": u.copy, "replica": u.replica, "point": u.point,
         })).collect::<Vec<_>>(),
         "rejected": rejected.collect::<Vec<_>>(),
-        "reasons": judged.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "assumptions": judged.assumptions,
+        "reasons": sentences(&judged.reasons), "hidden": sentences(&judged.hidden),
+        "assumptions": judged.assumptions.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

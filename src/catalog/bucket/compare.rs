@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use lifeboat_core::model::{Gap, PointState, Time};
+use lifeboat_core::model::{Behind, Gap, PointState, Time};
 
 use super::walk::Object;
 use crate::{catalog::Cx, net::store::show};
@@ -160,6 +160,16 @@ impl Tally {
             last_missing: show(&newest.1),
             detail: parts.into_iter().flatten().collect::<Vec<_>>().join(", "),
         })
+    }
+
+    /// How many objects of the original are not here as they are there.
+    pub fn behind(&self) -> Behind {
+        let lacks = [&self.missing, &self.older, &self.different];
+        let oldest = lacks.iter().filter_map(|lack| lack.oldest.as_ref()).map(|(at, _)| *at).min();
+        Behind {
+            objects: lacks.iter().map(|lack| lack.count).sum(),
+            oldest: oldest.and_then(Time::from_timestamp_millis),
+        }
     }
 
     pub fn remarks(&self) -> Vec<String> {

@@ -73,7 +73,8 @@ async fn compared(
     }
     let (state, reason) = tally.state(partial);
     let points = vec![point(copy, tally.as_of(cx.now), tally.bytes, state, reason)];
-    Ok(Ok(CopyReport { points, gaps: tally.gap().into_iter().collect(), ..CopyReport::default() }))
+    let (gaps, behind) = (tally.gap().into_iter().collect(), Some(tally.behind()));
+    Ok(Ok(CopyReport { points, gaps, behind, ..CopyReport::default() }))
 }
 
 /// The inner error is the original's.

@@ -66,6 +66,7 @@ async fn the_copy_is_as_old_as_the_oldest_object_that_it_lacks() {
         let gap = &report.gaps[0];
         assert_eq!((&*gap.first_missing, &*gap.last_missing), ("b/10", "d"));
         assert_eq!(gap.detail, "2 objects not copied, 1 copied before they last changed");
+        assert_eq!(report.summary().behind, Some(Behind { objects: 3, oldest: Some(ago(20)) }));
         assert!(
             report.notes[0].to_string().contains("1 objects are here and no longer"),
             "{:?}",

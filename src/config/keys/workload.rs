@@ -139,6 +139,7 @@ const COPY: &[KeyDef] = &[
     KeyDef::new("refresh", Period, "How often it is read, instead of `[defaults] refresh`."),
     KeyDef::new("grace", Dur, "How late a backup may be."),
     KeyDef::new("log_every", Period, "How often log (WAL, binlog, oplog) is shipped."),
+    KeyDef::new("retrieval", Dur, "How long it takes to have an archived point back."),
     KeyDef::new("retention", Table(RETENTION), "How long points are kept."),
     KeyDef::new("password", Secret, "What opens the repository."),
     KeyDef::new("key", Ref("key"), "The `[[key]]` that decrypts it."),

@@ -167,7 +167,8 @@ fn recovery(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
         flow.sentence(cx.span(&lead, Role::Dim), &capital(&format!("{reason}.")), cx.role(Role::Text));
     }
     for assumption in &judged.assumptions {
-        flow.sentence(cx.span("assumes      ", Role::Dim), assumption, cx.role(Role::Dim));
+        let assumption = assumption.to_string();
+        flow.sentence(cx.span("assumes      ", Role::Dim), &assumption, cx.role(Role::Dim));
     }
     flow.rest()
 }

@@ -14,10 +14,9 @@ pub(crate) struct AssetFacts<'a> {
     pub asset: &'a Asset,
     /// The workload that declares it: another one's where `uses` says so.
     pub owner: &'a Workload,
+    pub on: &'a AssetGround,
     /// The instant of the last write seen acknowledged.
     pub last_write: Option<Time>,
-    /// Whether the workload's failover promotes its replica.
-    pub promoted: bool,
     pub replicas: Vec<ReplicaFacts<'a>>,
     pub copies: Vec<CopyFacts<'a>>,
 }
@@ -29,6 +28,8 @@ pub(crate) struct ReplicaFacts<'a> {
     pub freshness: Freshness,
     pub lag: Option<Dur>,
     pub received: Option<Received>,
+    /// Declared synchronous, and seen to be so now.
+    pub in_step: bool,
     pub observed_at: Option<Time>,
 }
 
@@ -42,11 +43,11 @@ pub(crate) struct CopyFacts<'a> {
     pub received: Option<Received>,
 }
 
-impl CopyFacts<'_> {
+impl<'a> CopyFacts<'a> {
     pub fn observed_at(&self) -> Option<Time> {
         self.seen.map(|s| s.at)
     }
-    pub fn last_good(&self) -> Option<&PointRef> {
+    pub fn last_good(&self) -> Option<&'a PointRef> {
         self.seen.and_then(|s| s.value.last_good.as_ref())
     }
 }
@@ -66,11 +67,23 @@ pub(crate) struct Received {
 pub(crate) struct WritesEnd {
     pub lo: Option<Millis>,
     pub hi: Millis,
+    /// Whether the home is known to write no more.
+    pub ended: bool,
 }
 
 impl Received {
     fn new(through: Time, as_of: Option<Time>) -> Self {
         Self { through: through.timestamp_millis(), as_of: as_of.map(|t| t.timestamp_millis()) }
+    }
+    /// Up to another instant, as seen by the same look.
+    pub fn moved(self, through: Millis) -> Self {
+        Self { through, ..self }
+    }
+    pub fn at(through: Millis, as_of: Millis) -> Self {
+        Self { through, as_of: Some(as_of) }
+    }
+    pub fn through_ms(self) -> Millis {
+        self.through
     }
     pub fn through(self) -> Time {
         Time::UNIX_EPOCH + Dur::millis(self.through)
@@ -78,13 +91,19 @@ impl Received {
     fn is_dated(self) -> bool {
         self.as_of.is_some()
     }
-    /// The loss if writing ended within `writes` (judgement, section 3).
-    pub fn loss(self, writes: WritesEnd) -> Loss {
-        let ended = self.as_of.is_some_and(|at| at >= writes.hi);
-        let r_hi = if ended { self.through } else { writes.hi.max(self.through) };
+    /// The loss if writing ended within `writes` (judgement, section 3). What
+    /// came to be at `clean` or later does not count.
+    pub fn loss(self, writes: WritesEnd, clean: Option<Millis>) -> Loss {
+        let stops = clean.map_or(writes.hi, |clean| clean.min(writes.hi));
+        let stopped = self.as_of.is_some_and(|at| at >= stops);
+        let r_hi = if stopped { self.through } else { stops.max(self.through) };
         let lower = writes.lo.map_or(0, |lo| (lo - r_hi).max(0));
         let upper = (writes.hi - self.through).max(0);
         Loss { lower: Dur::millis(lower.min(upper)), upper: Some(Dur::millis(upper)) }
+    }
+    /// Whether it was seen after writing had ended for certain.
+    pub fn after(self, writes: WritesEnd) -> bool {
+        writes.ended && self.as_of.is_some_and(|at| at >= writes.hi)
     }
 }
 
@@ -98,8 +117,8 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
     AssetFacts {
         asset,
         owner,
+        on,
         last_write: write.and_then(|s| s.value.value).and_then(instant),
-        promoted: on.promoted,
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica(cx, seen, asset, n, r)).collect(),
         copies: on.copies.iter().enumerate().map(|(n, c)| copy(cx, copies.next(n), asset, c)).collect(),
     }
@@ -124,6 +143,7 @@ fn replica<'a>(
         freshness: Freshness::Unseen,
         lag: None,
         received: None,
+        in_step: false,
         observed_at: None,
     };
     let unseen = |detail: String| {
@@ -155,6 +175,7 @@ fn replica<'a>(
     }
     facts.state = State::Ok;
     let about = seen.and_then(|s| s.value.as_of.filter(|at| *at <= s.at + Dur::secs(2)));
+    let region = || replica.region.clone();
     match (facts.received, about) {
         (None, _) => {
             facts.state = State::Unknown;
@@ -162,8 +183,7 @@ fn replica<'a>(
         }
         (Some(received), None) if !received.is_dated() => {
             facts.state = State::Warning;
-            facts.reason =
-                Some(Reason::LagUndated { asset: asset.id.clone(), region: replica.region.clone() });
+            facts.reason = Some(Reason::LagUndated { asset: asset.id.clone(), region: region() });
         }
         (Some(_), about) => {
             let patience = observed.every().times(3).max(Dur::secs(2));
@@ -171,10 +191,19 @@ fn replica<'a>(
             cx.changes_in(patience + Dur::millis(1) - age);
             if age > patience {
                 facts.state = State::Warning;
-                let region = replica.region.clone();
-                facts.reason = Some(Reason::LagFrozen { asset: asset.id.clone(), region, age });
+                facts.reason = Some(Reason::LagFrozen { asset: asset.id.clone(), region: region(), age });
             }
         }
+    }
+    let holds = seen.is_some_and(|s| s.value.holds);
+    match facts.lag.filter(|_| replica.synchronous) {
+        Some(lag) if lag > Dur::ZERO && facts.reason.is_none() => {
+            facts.state = State::Warning;
+            facts.reason = Some(Reason::ReplicaBehind { asset: asset.id.clone(), region: region(), lag });
+        }
+        // A figure that stands still or has no date proves nothing now.
+        Some(_) => facts.in_step = holds && facts.reason.is_none(),
+        None => {}
     }
     facts
 }

@@ -3,7 +3,9 @@
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::{RtoBasis, asset, rto};
+use super::needs::Needs;
+use super::plan::{self, Plan};
+use super::{asset, cron};
 use crate::model::*;
 
 /// Made of one estate, and of use with that one alone.
@@ -11,6 +13,11 @@ pub(crate) struct Ground {
     regions: HashMap<RegionId, usize>,
     workloads: HashMap<WorkloadId, usize>,
     of: Vec<WorkloadGround>,
+    /// By the place of the runbook in the estate.
+    pub plans: Vec<Plan>,
+    pub groups: Vec<GroupGround>,
+    /// The places of workloads by tier, then id.
+    pub order: Vec<usize>,
 }
 
 pub(crate) struct WorkloadGround {
@@ -18,7 +25,13 @@ pub(crate) struct WorkloadGround {
     pub rank: usize,
     /// RPO and RTO for the loss of its region.
     pub objective: (Option<Dur>, Option<Dur>),
-    pub rto_estimate: (Option<Dur>, RtoBasis),
+    /// Places of runbooks that bring it into another region.
+    pub failovers: Vec<usize>,
+    /// Places of runbooks that bring it back where it is.
+    pub restores: Vec<usize>,
+    /// The longest of what is made anew; the inner `None` is unknown.
+    pub rebuild: Option<Option<Dur>>,
+    pub traffic: Dur,
     /// In the order in which they are declared.
     pub assets: Vec<AssetGround>,
 }
@@ -27,10 +40,14 @@ pub(crate) struct AssetGround {
     /// The places of the workload and of the asset that `uses` leads to, else
     /// its own.
     pub owner: (usize, usize),
-    /// Whether the workload's failover promotes its replica: then that is what
-    /// the service goes on from, however new a copy elsewhere may be.
-    pub promoted: bool,
+    /// Places of runbooks that promote its replica: then that is what the
+    /// service goes on from, however new a copy elsewhere may be.
+    pub promoted_by: Vec<usize>,
     pub copies: Vec<CopyGround>,
+    /// Places of groups that it is in.
+    pub groups: Vec<usize>,
+    /// The names of its parts, where it has any.
+    pub parts: Vec<String>,
 }
 
 pub(crate) struct CopyGround {
@@ -42,6 +59,23 @@ pub(crate) struct CopyGround {
     /// How often its newest instant is meant to move on, and how long past
     /// that before it is overdue.
     pub due: Option<(Dur, Dur)>,
+    /// The most that its schedule lets pass between two instants.
+    pub interval: Option<Dur>,
+    /// That is the interval of its log.
+    pub ships_log: bool,
+    /// It follows its original, damage included.
+    pub mirror: bool,
+    pub needs: Option<Box<Needs>>,
+    pub retrieval: Option<Dur>,
+    /// How long nothing of it may be gone.
+    pub keeps: Option<Dur>,
+}
+
+pub(crate) struct GroupGround {
+    pub id: GroupId,
+    pub tolerance: Dur,
+    /// Places of workload and asset.
+    pub members: Vec<(usize, usize)>,
 }
 
 impl Ground {
@@ -50,34 +84,51 @@ impl Ground {
             regions: estate.regions.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect(),
             workloads: estate.workloads.iter().enumerate().map(|(n, w)| (w.id.clone(), n)).collect(),
             of: Vec::new(),
+            plans: plan::all(estate),
+            groups: Vec::new(),
+            order: (0..estate.workloads.len()).collect(),
         };
+        ground.groups = estate.groups.iter().map(|g| ground.group(estate, g)).collect();
         let mut copies = Copies::of(estate);
-        let runbooks: HashMap<_, _> =
-            estate.runbooks.iter().map(|r| (r.id.as_str(), (r, rto::critical_path(&r.steps)))).collect();
-        let mut of = Vec::with_capacity(estate.workloads.len());
-        for (n, w) in estate.workloads.iter().enumerate() {
-            let failover = w.runbooks.get(&RunbookKind::Failover).and_then(|id| runbooks.get(id.as_str()));
-            let asset = |m| {
-                let owner = ground.owner(estate, n, m);
-                let declared = &estate.workloads[owner.0].assets[owner.1].copies;
-                AssetGround {
-                    owner,
-                    promoted: failover.is_some_and(|(runbook, _)| promotes(runbook, estate, owner)),
-                    copies: declared.iter().map(|copy| copies.ground(estate, copy)).collect(),
-                }
-            };
-            of.push(WorkloadGround {
-                rank: 0,
-                objective: estate.objective(w, DomainKind::Region, LossMode::Gone),
-                rto_estimate: rto::estimate(&estate.defaults, w, failover.and_then(|(_, takes)| *takes)),
-                assets: (0..w.assets.len()).map(asset).collect(),
-            });
-        }
-        let mut order: Vec<_> = (0..of.len()).collect();
-        order.sort_by_key(|n| &estate.workloads[*n].id);
-        order.into_iter().enumerate().for_each(|(rank, n)| of[n].rank = rank);
+        let of: Vec<_> = (0..estate.workloads.len()).map(|n| ground.ground(estate, &mut copies, n)).collect();
         ground.of = of;
+        let mut by_id = ground.order.clone();
+        by_id.sort_by_key(|n| &estate.workloads[*n].id);
+        by_id.into_iter().enumerate().for_each(|(rank, n)| ground.of[n].rank = rank);
         ground
+            .order
+            .sort_by_key(|n| (estate.workloads[*n].tier.unwrap_or(u8::MAX), &estate.workloads[*n].id));
+        ground
+    }
+
+    fn ground<'e>(&self, estate: &'e Estate, copies: &mut Copies<'e>, n: usize) -> WorkloadGround {
+        let w = &estate.workloads[n];
+        let mut asset = |m: usize| {
+            let owner = self.owner(estate, n, m);
+            let declared = &estate.workloads[owner.0].assets[owner.1];
+            let groups = self.groups.iter().enumerate().filter(|(_, g)| g.members.contains(&owner));
+            AssetGround {
+                owner,
+                promoted_by: promoting(estate, owner),
+                copies: declared
+                    .copies
+                    .iter()
+                    .map(|copy| copies.ground(estate, &declared.id, copy))
+                    .collect(),
+                groups: groups.map(|(n, _)| n).collect(),
+                parts: parts(&declared.for_each),
+            }
+        };
+        let rebuilt = w.assets.iter().filter(|a| a.required).filter_map(|a| a.rebuild.as_ref());
+        WorkloadGround {
+            rank: 0,
+            objective: estate.objective(w, DomainKind::Region, LossMode::Gone),
+            failovers: runbooks(estate, w, RunbookKind::Failover),
+            restores: runbooks(estate, w, RunbookKind::Restore),
+            rebuild: rebuilt.map(|r| r.takes).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))),
+            traffic: w.routes.iter().filter_map(|r| r.ttl).max().unwrap_or(Dur::ZERO),
+            assets: (0..w.assets.len()).map(&mut asset).collect(),
+        }
     }
 
     pub fn region(&self, id: &str) -> Option<usize> {
@@ -91,36 +142,100 @@ impl Ground {
         &self.of[workload]
     }
 
+    fn group(&self, estate: &Estate, group: &Group) -> GroupGround {
+        let member = |named: &String| self.place(estate, named);
+        let mut members: Vec<_> = group.assets.iter().filter_map(member).collect();
+        members.sort_unstable();
+        members.dedup();
+        GroupGround { id: group.id.clone(), tolerance: group.tolerance.unwrap_or(Dur::ZERO), members }
+    }
+
+    /// Of `WORKLOAD/ASSET`.
+    pub fn place(&self, estate: &Estate, named: &str) -> Option<(usize, usize)> {
+        let (w, a) = named.split_once('/')?;
+        let w = self.workload(w)?;
+        Some((w, estate.workloads[w].assets.iter().position(|other| other.id == *a)?))
+    }
+
     /// Follows `uses` one step; a chain of uses is refused when the estate loads.
     fn owner(&self, estate: &Estate, n: usize, m: usize) -> (usize, usize) {
-        let named = estate.workloads[n].assets[m].uses.as_deref().and_then(|u| u.split_once('/'));
-        let found = named.and_then(|(w, a)| {
-            let w = self.workload(w)?;
-            Some((w, estate.workloads[w].assets.iter().position(|other| other.id == *a)?))
-        });
-        found.unwrap_or((n, m))
+        let named = estate.workloads[n].assets[m].uses.as_deref();
+        named.and_then(|named| self.place(estate, named)).unwrap_or((n, m))
     }
 }
 
-fn promotes(runbook: &Runbook, estate: &Estate, owner: (usize, usize)) -> bool {
+/// The one that the workload names first, then those that name the workload and
+/// say what they are for, by id.
+fn runbooks(estate: &Estate, w: &Workload, kind: RunbookKind) -> Vec<usize> {
+    let place = |id: &RunbookId| estate.runbooks.iter().position(|r| r.id == *id);
+    let named = w.runbooks.get(&kind).and_then(place);
+    let others = estate.runbooks.iter().enumerate().filter(|(n, r)| {
+        Some(*n) != named && r.kind == kind && !r.against.is_empty() && r.workloads.contains(&w.id)
+    });
+    let mut others: Vec<_> = others.map(|(n, _)| n).collect();
+    others.sort_by_key(|n| &estate.runbooks[*n].id);
+    named.into_iter().chain(others).collect()
+}
+
+fn promoting(estate: &Estate, owner: (usize, usize)) -> Vec<usize> {
     let workload = &estate.workloads[owner.0];
     let asset = &workload.assets[owner.1].id;
-    let mut named = runbook.steps.iter().filter_map(|s| s.promotes.as_deref()?.split_once('/'));
-    named.any(|(w, a)| workload.id == *w && *asset == *a)
+    let promotes = |runbook: &Runbook| {
+        let mut named = runbook.steps.iter().filter_map(|s| s.promotes.as_deref()?.split_once('/'));
+        named.any(|(w, a)| workload.id == *w && *asset == *a)
+    };
+    estate.runbooks.iter().enumerate().filter(|(_, r)| promotes(r)).map(|(n, _)| n).collect()
+}
+
+/// The names of the parts of an asset: `{ shard = "00..15" }` is sixteen, and of
+/// two names every pair is one, joined by a stroke.
+pub(crate) fn parts(for_each: &std::collections::BTreeMap<String, String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for range in for_each.values() {
+        let names = names(range);
+        all = match all.is_empty() {
+            true => names,
+            false => all.iter().flat_map(|a| names.iter().map(move |b| format!("{a}/{b}"))).collect(),
+        };
+    }
+    all
+}
+
+/// At most a thousand: an estate with more has made a mistake.
+fn names(range: &str) -> Vec<String> {
+    let ends = range
+        .split_once("..")
+        .and_then(|(from, to)| Some((from.parse::<u32>().ok()?, to.parse::<u32>().ok()?, from.len())));
+    match ends {
+        Some((from, to, width)) if from <= to => {
+            (from..=to.min(from.saturating_add(999))).map(|n| format!("{n:0width$}")).collect()
+        }
+        _ => range.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::to_owned).collect(),
+    }
 }
 
 /// Resolves the names in copies.
 struct Copies<'a> {
     stores: HashMap<&'a str, usize>,
     formats: HashMap<&'a str, FormatId>,
+    crons: HashMap<&'a str, Option<Dur>>,
 }
 
 impl<'a> Copies<'a> {
     fn of(estate: &'a Estate) -> Self {
         let stores = estate.stores.iter().enumerate().map(|(n, s)| (s.id.as_str(), n)).collect();
-        Self { stores, formats: HashMap::default() }
+        Self { stores, formats: HashMap::default(), crons: HashMap::default() }
     }
-    fn ground(&mut self, estate: &Estate, copy: &'a CopyDef) -> CopyGround {
+    fn interval(&mut self, copy: &'a CopyDef) -> Option<Dur> {
+        copy.log_every.or_else(|| match &copy.schedule {
+            Some(Schedule::Every(every)) => Some(*every),
+            Some(Schedule::Cron { cron, .. }) => {
+                *self.crons.entry(cron).or_insert_with(|| cron::longest_wait(cron))
+            }
+            None => None,
+        })
+    }
+    fn ground(&mut self, estate: &Estate, asset: &AssetId, copy: &'a CopyDef) -> CopyGround {
         let place = self.stores.get(copy.store.as_str()).copied();
         let store = place.map(|n| &estate.stores[n]);
         CopyGround {
@@ -129,6 +244,12 @@ impl<'a> Copies<'a> {
             region: store.and_then(|s| s.region.clone()),
             format: self.formats.entry(copy.format.as_str()).or_insert_with(|| copy.format.clone()).clone(),
             due: asset::due_every(copy).map(|every| (every, grace(copy, every))),
+            interval: self.interval(copy),
+            ships_log: copy.log_every.is_some(),
+            mirror: copy.format == "bucket" || copy.options.contains_key("replica_of"),
+            needs: Needs::of(estate, asset, copy, store),
+            retrieval: copy.retrieval,
+            keeps: copy.retention.as_ref().and_then(|r| r.min),
         }
     }
 }

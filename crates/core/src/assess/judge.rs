@@ -6,32 +6,119 @@ use std::rc::Rc;
 
 use rustc_hash::FxHashMap as HashMap;
 
-use super::asset::{AssetFacts, CopyFacts, WritesEnd};
-use super::domains::Lost;
-use super::workload::{Facts, writes_end};
-use super::{Cx, Judged, Loss, Reason, RegionView, RtoBasis, State, Using, Verdict};
+use super::asset::AssetFacts;
+use super::candidate::{self, Objectives, Target, hold_rto};
+use super::domains::{Lost, Modes};
+use super::recovered::{self, Into};
+use super::sources::home;
+use super::workload::Facts;
+use super::{Assumption, Cx, Judged, Loss, Reason, RegionView, Side, Verdict, rto};
 use crate::model::*;
 
+/// What judging one workload looks at.
+pub(crate) struct Bench<'j, 'a> {
+    pub cx: &'j Cx<'a>,
+    pub facts: &'j [Facts<'a>],
+    pub regions: &'j [RegionView],
+    /// Bytes that are restored from each store at once, where that was counted.
+    pub loads: &'j HashMap<StoreId, u64>,
+}
+
+impl<'j, 'a> Bench<'j, 'a> {
+    pub fn region(&self, id: &RegionId) -> Option<&'j RegionView> {
+        self.cx.ground.region(id.as_str()).map(|n| &self.regions[n])
+    }
+
+    /// Whether what it serves from, or an asset that it requires, is hit so that
+    /// it cannot go on.
+    pub fn stops(&self, facts: &Facts, lost: &Lost) -> bool {
+        facts.serving.is_empty()
+            || home(facts, lost).stops()
+            || facts.assets.iter().any(|a| a.asset.required && self.asset_stops(facts, a, lost))
+    }
+
+    /// Of an asset that another workload owns: it goes with that one's home.
+    pub fn asset_stops(&self, facts: &Facts, asset: &AssetFacts, lost: &Lost) -> bool {
+        let owner = &self.facts[asset.on.owner.0];
+        let used = owner.workload.id != facts.workload.id && home(owner, lost).stops();
+        used || lost.asset(&asset.owner.id, &asset.asset.id).stops()
+    }
+
+    /// Whether something that a step relies on cannot be relied on.
+    pub fn taken(&self, on: &Selector, lost: &Lost) -> bool {
+        let hit = lost.hit(self.cx.estate, on);
+        let owner = || {
+            let (w, _) = self.cx.ground.place(self.cx.estate, &on.id)?;
+            Some(home(&self.facts[w], lost))
+        };
+        let owner = if on.kind == DomainKind::Asset { owner() } else { None };
+        let hit = hit.and(owner.unwrap_or_default());
+        hit.stops() || hit.has(Modes::IMPAIRED)
+    }
+
+    /// The kinds and modes of the domains whose loss alone would stop it.
+    pub fn against(&self, facts: &Facts, lost: &Lost) -> Vec<(DomainKind, LossMode)> {
+        let singles = lost.singles(self.cx.estate).iter();
+        let stop = singles.filter(|(_, _, alone)| self.stops(facts, alone));
+        stop.map(|(kind, mode, _)| (*kind, *mode)).collect()
+    }
+
+    /// The strictest of the objectives for what stops it.
+    pub fn objectives(&self, facts: &Facts, lost: &Lost) -> Objectives {
+        if facts.workload.objectives.is_empty() {
+            return Objectives { rpo: facts.rpo, rto: facts.rto };
+        }
+        let each = self.against(facts, lost).into_iter();
+        let each = each.map(|(kind, mode)| self.cx.estate.objective(facts.workload, kind, mode));
+        let strict =
+            |a: Option<Dur>, b: Option<Dur>| if a.is_none() { b } else { b.map_or(a, |b| a.min(Some(b))) };
+        let all = each.reduce(|a, b| (strict(a.0, b.0), strict(a.1, b.1)));
+        let (rpo, rto) = all.unwrap_or((facts.rpo, facts.rto));
+        Objectives { rpo, rto }
+    }
+
+    /// How long a restore of this asset takes where the store's rate was
+    /// measured: all that is restored from it at once shares the rate.
+    pub fn restore(
+        &self,
+        asset: &AssetFacts,
+        store: &StoreId,
+        summary: &CopySummary,
+    ) -> Option<(String, Dur)> {
+        let rates = &self.cx.observations.learned.timings.rates;
+        let rate = rates.get(store).copied().filter(|r| r.is_finite() && *r > 0.0)?;
+        let size = summary.last_good.as_ref().and_then(|p| p.size_bytes)?;
+        let bytes = self.loads.get(store).copied().unwrap_or(0).max(size);
+        let takes = Dur::from_secs_f64(bytes as f64 / rate)?;
+        Some((format!("{}/{}", asset.owner.id, asset.asset.id), takes))
+    }
+}
+
 /// Judges workloads under one loss, each at most once.
-pub(crate) struct Judge<'a, 'f> {
-    cx: &'f Cx<'a>,
-    facts: &'f [Facts<'a>],
-    regions: &'f [RegionView],
+pub(crate) struct Judge<'j, 'a> {
+    bench: &'j Bench<'j, 'a>,
     lost: Rc<Lost>,
     /// By the place of the workload: the place of its verdict in `found`.
     place: Vec<Option<NonZeroU32>>,
     found: Vec<Judged>,
-    as_well: HashMap<&'f [RegionId], Rc<Lost>>,
+    as_well: HashMap<&'j [RegionId], Rc<Lost>>,
+    /// When each place of a wave is free again, by the place of the runbook;
+    /// `None` where that is not known.
+    waves: HashMap<usize, Vec<Option<Dur>>>,
 }
 
-impl<'a, 'f> Judge<'a, 'f> {
-    pub fn new(cx: &'f Cx<'a>, facts: &'f [Facts<'a>], regions: &'f [RegionView], lost: Rc<Lost>) -> Self {
-        let place = vec![None; facts.len()];
-        Self { cx, facts, regions, lost, place, found: Vec::new(), as_well: HashMap::default() }
+impl<'j, 'a> Judge<'j, 'a> {
+    fn new(bench: &'j Bench<'j, 'a>, lost: Rc<Lost>) -> Self {
+        let place = vec![None; bench.facts.len()];
+        let (as_well, waves) = (HashMap::default(), HashMap::default());
+        Self { bench, lost, place, found: Vec::new(), as_well, waves }
     }
 
     fn done(&mut self, n: usize) -> Option<&mut Judged> {
         self.found.get_mut(self.place[n]?.get() as usize - 1)
+    }
+    fn take(&mut self, n: usize) -> Judged {
+        self.done(n).map(std::mem::take).unwrap_or_default()
     }
     fn put(&mut self, n: usize, judged: Judged) {
         match self.done(n) {
@@ -48,16 +135,17 @@ impl<'a, 'f> Judge<'a, 'f> {
         if self.place[n].is_some() {
             return;
         }
-        let facts = &self.facts[n];
+        let facts = &self.bench.facts[n];
         let mut judged = self.alone(facts);
         let mut hard = facts.workload.depends_on.iter().filter(|d| d.kind == DependencyKind::Hard).peekable();
         if hard.peek().is_some() {
             // A cycle is refused when the estate loads; this keeps one from hanging us.
             self.put(n, judged.clone());
         }
+        let overhead = rto::overhead(self.bench.cx.estate).unwrap_or(Dur::ZERO);
         let mut before = Some(Dur::ZERO);
         for dependency in hard {
-            let Some(on) = self.cx.ground.workload(dependency.id.as_str()) else { continue };
+            let Some(on) = self.bench.cx.ground.workload(dependency.id.as_str()) else { continue };
             self.settle(on);
             let Some(other) = self.done(on) else { continue };
             if other.verdict > judged.verdict {
@@ -66,88 +154,200 @@ impl<'a, 'f> Judge<'a, 'f> {
                 judged.reasons.push(Reason::DependencyLost { on, verdict: other.verdict });
             }
             if other.verdict >= Verdict::Recoverable {
-                before = before.zip(other.rto).map(|(a, b)| a.max(b));
+                // Detection and decision are made once for all.
+                let after = other.rto.map(|rto| (rto - overhead).at_least_zero());
+                before = before.zip(after).map(|(a, b)| a.max(b));
             }
         }
-        // Detection and decision are made once for all.
-        judged.rto = judged.rto.zip(before).map(|(own, before)| match (before, own) {
-            (Dur::ZERO, own) => own,
-            (before, Dur::ZERO) => before,
-            (before, own) => own + (before - overhead(self.cx)).at_least_zero(),
-        });
-        if before != Some(Dur::ZERO) {
-            hold_rto(facts.rto, &mut judged);
+        if judged.runbook.is_some() || judged.verdict >= Verdict::Recoverable {
+            before = self.wave(facts, before);
         }
+        self.wait(facts, before, &mut judged);
         self.put(n, judged);
     }
 
+    /// Adds what passes before its own recovery begins.
+    fn wait(&self, facts: &Facts, before: Option<Dur>, judged: &mut Judged) {
+        judged.waits = before;
+        if before == Some(Dur::ZERO) {
+            return;
+        }
+        let overhead = rto::overhead(self.bench.cx.estate).unwrap_or(Dur::ZERO);
+        let add = |own: Dur, before: Dur| if own == Dur::ZERO { overhead + before } else { own + before };
+        judged.rto = judged.rto.zip(before).map(|(own, before)| add(own, before));
+        judged.p90 = judged.p90.zip(before).map(|(own, before)| add(own, before));
+        if judged.rto.is_none() {
+            judged.rto_basis = super::RtoBasis::Unknown;
+        }
+        let known = |r: &Reason| matches!(r, Reason::RtoExceeded { .. } | Reason::RtoUnknown);
+        judged.reasons.retain(|r| !known(r));
+        hold_rto(self.bench.objectives(facts, &self.lost).rto, judged);
+    }
+
+    /// When a place in its runbook's wave is free. Occupied for as long as the
+    /// runbook takes as declared, whatever becomes of the workload.
+    fn wave(&mut self, facts: &Facts, before: Option<Dur>) -> Option<Dur> {
+        if !self.bench.stops(facts, &self.lost) {
+            return before;
+        }
+        let ground = self.bench.cx.ground.at(facts.place);
+        let waves = |n: &usize| self.bench.cx.ground.plans[*n].waves.is_some();
+        if !ground.failovers.iter().any(waves) {
+            return before;
+        }
+        let Some(plan) = candidate::plan(self.bench, facts, &self.lost, None) else { return before };
+        let Some(width) = plan.waves else { return before };
+        let free = self.waves.entry(plan.place).or_insert_with(|| vec![Some(Dur::ZERO); width as usize]);
+        let first = free.iter_mut().min_by_key(|f| (f.is_none(), **f))?;
+        let begins = first.zip(before).map(|(a, b)| a.max(b));
+        *first = begins.zip(plan.path).map(|(begins, takes)| begins + takes);
+        begins
+    }
+
     /// Without its dependencies.
-    fn alone(&mut self, facts: &'f Facts<'a>) -> Judged {
-        let (cx, regions) = (self.cx, self.regions);
-        let mode = self.lost.other_mode();
-        if affected(facts, &self.lost) || mode.is_some() {
-            let mut judged = recovered(cx, facts, regions, &self.lost);
-            if let Some(mode) = mode {
-                judged.verdict = judged.verdict.max(Verdict::Unknown);
-                judged.reasons.push(Reason::ModeNotJudged { mode });
-            }
-            return judged;
+    fn alone(&mut self, facts: &'j Facts<'a>) -> Judged {
+        if self.bench.stops(facts, &self.lost) {
+            return self.recovered(facts, &self.lost);
         }
         let lost = &self.lost;
         let as_well = self.as_well.entry(&facts.serving);
-        let as_well = as_well.or_insert_with(|| Rc::new(lost.and(cx.estate, &facts.serving))).clone();
-        let as_well = recovered(cx, facts, regions, &as_well);
+        let estate = self.bench.cx.estate;
+        let as_well = as_well.or_insert_with(|| Rc::new(lost.and(estate, &facts.serving))).clone();
+        let mut as_well = self.recovered(facts, &as_well);
         let exposed = as_well.verdict >= Verdict::Unknown;
+        if exposed {
+            as_well.reasons.extend(as_well.rejected.drain(..).map(|(_, why)| why));
+        }
         Judged {
             verdict: if exposed { Verdict::Exposed } else { Verdict::Unaffected },
-            to: None,
             loss: Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) },
             rto: Some(Dur::ZERO),
             rto_basis: facts.rto_estimate.1,
-            using: Vec::new(),
-            rejected: Vec::new(),
             reasons: if exposed { as_well.reasons } else { Vec::new() },
-            assumptions: Vec::new(),
+            hidden: as_well.hidden,
+            ..Judged::default()
         }
+    }
+
+    /// The best candidate for a workload that cannot go on as it is.
+    fn recovered(&self, facts: &'j Facts<'a>, lost: &Lost) -> Judged {
+        let objectives = self.bench.objectives(facts, lost);
+        let mut rejected: Vec<(RegionId, Reason)> = Vec::new();
+        let mut judged_regions: Vec<&RegionId> = Vec::new();
+        let mut best: Option<Judged> = None;
+        for target in Target::all(facts, lost) {
+            if judged_regions.contains(&target.region) {
+                continue;
+            }
+            judged_regions.push(target.region);
+            match candidate::judge(self.bench, facts, lost, target, objectives) {
+                Err(reason) => rejected.push((target.region.clone(), reason)),
+                Ok(judged) => {
+                    if best.as_ref().is_none_or(|b| rank(&judged) < rank(b)) {
+                        best = Some(judged);
+                    }
+                }
+            }
+        }
+        let mut judged = best.unwrap_or_else(|| self.nowhere(facts, lost, objectives));
+        if judged.verdict == Verdict::Lost {
+            // There is nothing to take anywhere.
+            judged.to = None;
+        }
+        let relies = rejected.iter().map(|(_, why)| why);
+        judged.hidden.extend(relies.filter(|r| matches!(r, Reason::RunbookRelies { .. })).cloned());
+        distinct(&mut judged.hidden);
+        if let Some(region) = facts.home.as_ref().filter(|_| facts.home_unseen.is_some()) {
+            judged.assumptions.push(Assumption::StillServes { region: region.clone() });
+        }
+        distinct(&mut judged.assumptions);
+        judged.rejected = rejected;
+        judged
+    }
+
+    /// What survives when there is no region to recover into.
+    fn nowhere(&self, facts: &'j Facts<'a>, lost: &Lost, objectives: Objectives) -> Judged {
+        let mut judged = Judged { verdict: Verdict::Recoverable, ..Judged::default() };
+        let into = Into { region: None, live: false, rpo: objectives.rpo, room: None, plan: None };
+        recovered::assets(self.bench, facts, lost, into, &mut judged);
+        if facts.serving.is_empty() {
+            judged.reasons.insert(0, Reason::NoHome);
+        }
+        if self.declares_no_target(facts) {
+            // The data may live on; whether the service can, nobody declared.
+            candidate::worsen(&mut judged, Verdict::Unknown, Reason::NoTarget);
+        } else {
+            judged.verdict = Verdict::Lost;
+        }
+        judged
+    }
+
+    fn declares_no_target(&self, facts: &Facts) -> bool {
+        let w = facts.workload;
+        let elsewhere = |r: &RegionId| facts.serving != [r.clone()];
+        w.standbys.is_empty()
+            && !w.active.iter().any(|a| elsewhere(&a.region))
+            && !(facts.serving.len() > 1)
+            && !w.home.iter().any(|r| !facts.serving.is_empty() && elsewhere(r))
     }
 }
 
-/// Holds the time with all that must come before against the objective.
-fn hold_rto(target: Option<Dur>, judged: &mut Judged) {
-    match (judged.rto, target) {
-        (Some(estimate), Some(target)) if estimate > target => {
-            judged.verdict = judged.verdict.max(Verdict::Breach);
-            judged.reasons.push(Reason::RtoExceeded { estimate, target });
-        }
-        (None, Some(_)) => {
-            judged.verdict = judged.verdict.max(Verdict::Unknown);
-            judged.reasons.push(Reason::RtoUnknown);
-        }
-        _ => {}
-    }
+/// From best to worst, and of equals by name, so that no order of the input shows.
+fn rank(j: &Judged) -> impl PartialOrd + use<'_> {
+    let unknown_last = |d: Option<Dur>| (d.is_none(), d);
+    (j.verdict, unknown_last(j.loss.upper), j.loss.lower, unknown_last(j.rto), j.to.as_ref())
 }
 
-fn overhead(cx: &Cx) -> Dur {
-    let defaults = &cx.estate.defaults;
-    defaults.detect.unwrap_or(defaults.poll.times(2)) + defaults.decide.unwrap_or(Dur::ZERO)
-}
-
-/// Each workload as if the regions that serve it were gone this second.
-pub(crate) fn all_at_home<'a>(cx: &Cx<'a>, facts: &[Facts<'a>], regions: &[RegionView]) -> Vec<Judged> {
-    let mut homes: HashMap<&[RegionId], Vec<usize>> = HashMap::default();
-    for (n, f) in facts.iter().enumerate() {
-        homes.entry(&f.serving).or_default().push(n);
-    }
-    let mut all: Vec<_> = facts.iter().map(|_| Judged::default()).collect();
-    for (serving, workloads) in homes {
-        let lost = Rc::new(Lost::of(cx.estate, &Scenario::gone(serving)));
-        let mut judge = Judge::new(cx, facts, regions, lost);
-        workloads.iter().for_each(|n| judge.settle(*n));
-        for n in workloads {
-            all[n] = judge.done(n).map(std::mem::take).unwrap_or_default();
+fn distinct<T: PartialEq>(all: &mut Vec<T>) {
+    let mut kept: Vec<T> = Vec::with_capacity(all.len());
+    for one in all.drain(..) {
+        if !kept.contains(&one) {
+            kept.push(one);
         }
     }
-    all
+    *all = kept;
+}
+
+/// Each workload as if its home were gone this second; of several regions that
+/// take writes, the worst of losing each.
+pub(crate) fn all_at_home<'a>(
+    cx: &Cx<'a>,
+    facts: &[Facts<'a>],
+    regions: &[RegionView],
+) -> Vec<(Judged, Vec<Side>)> {
+    let mut homes: HashMap<Option<&RegionId>, Vec<usize>> = HashMap::default();
+    for n in &cx.ground.order {
+        let serving = &facts[*n].serving;
+        serving.iter().for_each(|r| homes.entry(Some(r)).or_default().push(*n));
+        if serving.is_empty() {
+            homes.entry(None).or_default().push(*n);
+        }
+    }
+    let mut all: Vec<Option<(Judged, Vec<Side>)>> = facts.iter().map(|_| None).collect();
+    for (region, workloads) in homes {
+        let lost = Rc::new(Lost::of(cx.estate, &Scenario::gone(region)));
+        under(cx, facts, regions, lost, &workloads, |n, judged| {
+            let side = region.map(|r| Side { region: r.clone(), loss: judged.loss });
+            match &mut all[n] {
+                None => all[n] = Some((judged, side.into_iter().collect())),
+                Some((worst, sides)) => {
+                    sides.extend(side);
+                    let key = |j: &Judged| (j.verdict, j.loss.upper.is_none(), j.loss.upper);
+                    let names = |j: &Judged| j.to.clone();
+                    if (key(&judged), names(&judged)) > (key(worst), names(worst)) {
+                        *worst = judged;
+                    }
+                }
+            }
+        });
+    }
+    let one = |of: Option<(Judged, Vec<Side>)>| {
+        let (judged, mut sides) = of.unwrap_or_default();
+        sides.sort_by(|a, b| a.region.cmp(&b.region));
+        // Of one home the loss stands in the verdict.
+        (judged, if sides.len() > 1 { sides } else { Vec::new() })
+    };
+    all.into_iter().map(one).collect()
 }
 
 pub(crate) fn all_under<'a>(
@@ -156,288 +356,47 @@ pub(crate) fn all_under<'a>(
     regions: &[RegionView],
     lost: Rc<Lost>,
 ) -> Vec<Judged> {
-    let mut judge = Judge::new(cx, facts, regions, lost);
-    (0..facts.len()).for_each(|n| judge.settle(n));
-    (0..facts.len()).map(|n| judge.done(n).map(std::mem::take).unwrap_or_default()).collect()
+    let mut all: Vec<_> = facts.iter().map(|_| Judged::default()).collect();
+    under(cx, facts, regions, lost, &cx.ground.order, |n, judged| all[n] = judged);
+    all
 }
 
-fn affected(facts: &Facts, lost: &Lost) -> bool {
-    facts.serving.is_empty()
-        || facts.serving.iter().any(|r| lost.region(r))
-        || lost.account(facts.workload.account.as_ref())
-        || facts.assets.iter().any(|a| a.asset.required && lost.asset(&a.owner.id, &a.asset.id))
-        || facts.assets.iter().any(|a| a.asset.required && used_and_lost(facts, a, lost))
-}
-
-/// Whether an asset that another workload owns goes down with that one's home.
-fn used_and_lost(facts: &Facts, asset: &AssetFacts, lost: &Lost) -> bool {
-    let owner = asset.owner;
-    owner.id != facts.workload.id
-        && (owner.home.as_ref().is_some_and(|r| lost.region(r)) || lost.account(owner.account.as_ref()))
-}
-
-/// The best candidate for a workload whose serving regions are lost.
-fn recovered(cx: &Cx, facts: &Facts, regions: &[RegionView], lost: &Lost) -> Judged {
-    let mut rejected = Vec::new();
-    let mut best: Option<Judged> = None;
-    let standbys = facts.workload.standbys.iter().map(|s| (&s.region, s.account.as_ref()));
-    // The region that is declared home is a target once service has moved away.
-    let others = facts.workload.active.iter().map(|a| &a.region).chain(&facts.workload.home);
-    let others = others.filter(|r| !(facts.serving.contains(r) && lost.region(r)));
-    for (region, account) in standbys.chain(others.map(|r| (r, None))) {
-        let known = rejected.iter().any(|(r, _): &(RegionId, Reason)| r == region);
-        if known || best.as_ref().is_some_and(|b| b.to.as_ref() == Some(region)) {
-            continue;
-        }
-        if lost.account(account) || lost.region(region) {
-            rejected.push((region.clone(), Reason::TargetLost { region: region.clone() }));
-            continue;
-        }
-        match candidate(cx, facts, regions, lost, region) {
-            Err(reason) => rejected.push((region.clone(), reason)),
-            Ok(judged) => {
-                let rank = |j: &Judged| (j.verdict, j.loss.upper.map_or((1, Dur::ZERO), |u| (0, u)));
-                if best.as_ref().is_none_or(|b| rank(&judged) < rank(b)) {
-                    best = Some(judged);
-                }
-            }
-        }
-    }
-    let mut judged = best.unwrap_or_else(|| nowhere(cx, facts, lost, rejected.is_empty()));
-    if judged.verdict == Verdict::Lost {
-        // There is nothing to take anywhere.
-        judged.to = None;
-    }
-    judged.rejected = rejected;
-    judged
-}
-
-/// What survives when there is no region to recover into.
-fn nowhere(cx: &Cx, facts: &Facts, lost: &Lost, none_declared: bool) -> Judged {
-    let mut judged = assets(cx, facts, lost, None);
-    judged.rto = None;
-    judged.rto_basis = RtoBasis::Unknown;
-    if facts.serving.is_empty() {
-        judged.reasons.insert(0, Reason::NoHome);
-    }
-    if none_declared {
-        // The data may live on; whether the service can, nobody declared.
-        judged.verdict = judged.verdict.max(Verdict::Unknown);
-        judged.reasons.push(Reason::NoTarget);
-    } else {
-        judged.verdict = Verdict::Lost;
-    }
-    judged
-}
-
-fn candidate(
-    cx: &Cx,
-    facts: &Facts,
+/// Judges `workloads`, given by tier and id, under one loss.
+fn under<'a>(
+    cx: &Cx<'a>,
+    facts: &[Facts<'a>],
     regions: &[RegionView],
-    lost: &Lost,
-    region: &RegionId,
-) -> Result<Judged, Reason> {
-    let view = cx.ground.region(region.as_str()).map(|n| &regions[n]);
-    let own = facts.health.iter().filter(|(h, _)| h.region.as_ref() == Some(region)).map(|(h, _)| h);
-    if let Some(down) = own.clone().find(|h| h.state == State::Critical) {
-        return Err(Reason::RegionDown { region: region.clone(), detail: down.detail.clone() });
+    lost: Rc<Lost>,
+    workloads: &[usize],
+    mut each: impl FnMut(usize, Judged),
+) {
+    let mut loads = HashMap::default();
+    if !cx.observations.learned.timings.rates.is_empty() {
+        // Once to see what is restored from where, once to see how long it takes.
+        let bench = Bench { cx, facts, regions, loads: &HashMap::default() };
+        let mut judge = Judge::new(&bench, lost.clone());
+        workloads.iter().for_each(|n| judge.settle(*n));
+        loads = self::loads(&bench, &mut judge);
     }
-    if let Some(view) = view.filter(|v| v.state == State::Critical) {
-        let down = |r: &&Reason| matches!(r, Reason::RegionDown { .. });
-        let reason = view.reasons.iter().find(down).cloned();
-        return Err(reason.unwrap_or(Reason::TargetLost { region: region.clone() }));
-    }
-    let mut judged = assets(cx, facts, lost, Some(region));
-    judged.to = Some(region.clone());
-    match view {
-        Some(view) if view.reasons.iter().any(|r| matches!(r, Reason::RegionNotWatched { .. })) => {
-            judged.assumptions.push(format!("{region} works: nothing is declared that would show it"));
-        }
-        Some(view) if view.state == State::Ok => {}
-        _ => {
-            judged.verdict = judged.verdict.max(Verdict::Unknown);
-            judged.reasons.push(Reason::RegionUnseen { region: region.clone() });
-        }
-    }
-    if own.clone().any(|h| h.state == State::Unknown) {
-        judged.verdict = judged.verdict.max(Verdict::Unknown);
-        judged.reasons.push(Reason::HealthUnseen { region: Some(region.clone()) });
-    }
-    objectives(cx, facts, region, &mut judged);
-    Ok(judged)
+    let bench = Bench { cx, facts, regions, loads: &loads };
+    let mut judge = Judge::new(&bench, lost);
+    workloads.iter().for_each(|n| judge.settle(*n));
+    workloads.iter().for_each(|n| each(*n, judge.take(*n)));
 }
 
-/// Holds a candidate against RTO and residency; RPO is held per asset.
-fn objectives(cx: &Cx, facts: &Facts, region: &RegionId, judged: &mut Judged) {
-    let mut worsen = |verdict: Verdict, reason: Reason| {
-        judged.verdict = judged.verdict.max(verdict);
-        judged.reasons.push(reason);
-    };
-    let residency = &facts.workload.residency;
-    let inside =
-        cx.region(region.as_str()).is_some_and(|r| r.jurisdiction.iter().any(|j| residency.contains(j)));
-    if !residency.is_empty() && !inside {
-        worsen(Verdict::Breach, Reason::OutsideResidency { region: region.clone() });
-    }
-    let (estimate, basis) = facts.rto_estimate;
-    match (estimate, facts.rto) {
-        (Some(estimate), Some(target)) if estimate > target => {
-            worsen(Verdict::Breach, Reason::RtoExceeded { estimate, target });
-        }
-        (None, Some(_)) => worsen(Verdict::Unknown, Reason::RtoUnknown),
-        _ => {}
-    }
-    judged.rto = estimate;
-    judged.rto_basis = basis;
-    if facts.rpo.is_none() {
-        judged.assumptions.push("any loss is tolerated: no RPO is declared".to_owned());
-    }
-}
-
-/// The best source of each required asset for a recovery into `region`.
-fn assets(cx: &Cx, facts: &Facts, lost: &Lost, region: Option<&RegionId>) -> Judged {
-    let mut judged = Judged {
-        verdict: Verdict::Recoverable,
-        to: None,
-        loss: Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) },
-        rto: None,
-        rto_basis: RtoBasis::Unknown,
-        using: Vec::with_capacity(facts.assets.len()),
-        rejected: Vec::new(),
-        reasons: Vec::new(),
-        assumptions: Vec::new(),
-    };
-    for asset in facts.assets.iter().filter(|a| a.asset.required && a.asset.rebuild.is_none()) {
-        let writes = writes_end(cx, facts, asset);
-        let source = best_source(asset, lost, region, writes);
-        let target = asset.asset.rpo.or(facts.rpo);
-        let id = asset.asset.id.clone();
-        match source {
-            Source::Known(using) => {
-                if let Some((actual, target)) = using.loss.upper.zip(target).filter(|(a, t)| a > t) {
-                    judged.verdict = judged.verdict.max(Verdict::Breach);
-                    judged.reasons.push(Reason::RpoExceeded { actual, target });
-                }
-                add_loss(&mut judged.loss, using.loss);
-                judged.using.push(using);
-            }
-            Source::NotSeenNow(using) => {
-                judged.verdict = judged.verdict.max(Verdict::Unknown);
-                judged.reasons.push(Reason::RpoUnknown { asset: id });
-                add_loss(&mut judged.loss, using.loss);
-                judged.using.push(using);
-            }
-            Source::Unknown => {
-                judged.verdict = judged.verdict.max(Verdict::Unknown);
-                judged.reasons.push(Reason::RpoUnknown { asset: id });
-                judged.loss.upper = None;
-            }
-            Source::None => {
-                judged.verdict = Verdict::Lost;
-                judged.reasons.push(Reason::NothingSurvives { asset: id });
-                judged.loss.upper = None;
-            }
+/// Bytes that would be restored from each store.
+fn loads(bench: &Bench, judge: &mut Judge) -> HashMap<StoreId, u64> {
+    let mut loads: HashMap<StoreId, u64> = HashMap::default();
+    for (n, facts) in bench.facts.iter().enumerate() {
+        let Some(judged) = judge.done(n) else { continue };
+        for using in &judged.using {
+            let asset = facts.assets.iter().find(|a| a.asset.id == using.asset);
+            let copy = asset.and_then(|a| a.copies.iter().find(|c| Some(&c.on.store) == using.copy.as_ref()));
+            let Some((copy, store)) = copy.zip(using.copy.as_ref()) else { continue };
+            let size = copy.last_good().and_then(|p| p.size_bytes).unwrap_or(0);
+            let load = loads.entry(store.clone()).or_default();
+            *load = load.saturating_add(size);
         }
     }
-    judged
-}
-
-fn add_loss(whole: &mut Loss, part: Loss) {
-    whole.lower = whole.lower.max(part.lower);
-    whole.upper = whole.upper.zip(part.upper).map(|(a, b)| a.max(b));
-}
-
-enum Source {
-    Known(Using),
-    /// Known to have received, but not seen now.
-    NotSeenNow(Using),
-    /// Something is declared that was never seen.
-    Unknown,
-    None,
-}
-
-/// A source that an asset could be recovered from, not yet spelled out: there
-/// are many, and one is taken.
-#[derive(Clone, Copy)]
-struct Offer<'a> {
-    loss: Loss,
-    replica: Option<&'a RegionId>,
-    copy: Option<&'a CopyFacts<'a>>,
-}
-
-impl Offer<'_> {
-    fn using(self, asset: &AssetFacts) -> Using {
-        Using {
-            asset: asset.asset.id.clone(),
-            copy: self.copy.map(|c| c.on.store.clone()),
-            replica: self.replica.cloned(),
-            point: self.copy.and_then(CopyFacts::last_good).map(|p| p.id.clone()),
-            loss: self.loss,
-        }
-    }
-}
-
-/// The source that loses least, of those seen now and of the others.
-#[derive(Default)]
-struct Best<'a> {
-    now: Option<Offer<'a>>,
-    before: Option<Offer<'a>>,
-}
-
-impl<'a> Best<'a> {
-    fn offer(&mut self, freshness: Freshness, offer: Offer<'a>) {
-        let slot = if freshness.is_current() { &mut self.now } else { &mut self.before };
-        if slot.as_ref().is_none_or(|b| offer.loss.upper < b.loss.upper) {
-            *slot = Some(offer);
-        }
-    }
-}
-
-fn best_source(asset: &AssetFacts, lost: &Lost, region: Option<&RegionId>, writes: WritesEnd) -> Source {
-    let mut unseen = false;
-    let mut best = Best::default();
-    for facts in &asset.replicas {
-        let replica = facts.replica;
-        let here = region.is_none_or(|r| replica.region == *r);
-        if !here || lost.region(&replica.region) || lost.account(replica.account.as_ref()) {
-            continue;
-        }
-        match facts.received {
-            None => unseen = true,
-            Some(received) => {
-                let loss = received.loss(writes);
-                best.offer(facts.freshness, Offer { loss, replica: Some(&replica.region), copy: None });
-            }
-        }
-    }
-    // What will be promoted is what counts, seen or not.
-    match (&best, unseen) {
-        _ if !asset.promoted => {}
-        (Best { now: Some(replica), .. }, _) => return Source::Known(replica.using(asset)),
-        (Best { before: Some(replica), .. }, _) => return Source::NotSeenNow(replica.using(asset)),
-        (_, true) => return Source::Unknown,
-        _ => {}
-    }
-    for facts in asset.copies.iter().filter(|c| !lost.store(c.on.place)) {
-        match (facts.received, facts.seen) {
-            (Some(received), Some(_)) => {
-                let loss = received.loss(writes);
-                best.offer(facts.freshness, Offer { loss, replica: None, copy: Some(facts) });
-            }
-            (_, None) => unseen = true,
-            // Seen, and holding nothing usable.
-            (None, Some(_)) => unseen |= !facts.freshness.is_current(),
-        }
-    }
-    match best {
-        Best { now: Some(known), .. } => Source::Known(known.using(asset)),
-        Best { now: None, before: Some(old) } => Source::NotSeenNow(old.using(asset)),
-        _ if unseen => Source::Unknown,
-        _ => Source::None,
-    }
-}
-
-/// What a verdict says of one asset.
-pub(crate) fn loss_of(judged: &Judged, asset: &AssetId) -> Option<Loss> {
-    judged.using.iter().find(|u| u.asset == *asset).map(|u| u.loss)
+    loads
 }

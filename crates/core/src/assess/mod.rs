@@ -5,14 +5,28 @@
 //! docs/judgement.md; a new kind of reason is a variant of `Reason`.
 
 mod asset;
+mod candidate;
+mod clean;
+mod compare;
+mod cron;
 mod declaring;
 mod domains;
+mod findings;
 mod glance;
 mod ground;
+mod groups;
+mod home;
 mod index;
 mod judge;
+mod needs;
+mod order;
+mod plan;
+mod reason;
+mod recovered;
 mod region;
 mod rto;
+mod simulate;
+mod sources;
 mod view;
 mod workload;
 
@@ -24,8 +38,11 @@ use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
 pub use declaring::{evidence, impact, predictions};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};
+pub use order::{Ordered, Recovery};
+pub use reason::{Assumption, Need, Reason};
 pub use view::*;
 
 use crate::model::*;
@@ -37,6 +54,7 @@ use index::Index;
 pub(crate) struct Cx<'a> {
     pub estate: &'a Estate,
     pub ground: &'a Ground,
+    pub observations: &'a Observations,
     pub seen: Index<'a>,
     pub now: Time,
     pub now_ms: Millis,
@@ -51,14 +69,14 @@ impl<'a> Cx<'a> {
     fn new(
         estate: &'a Estate,
         ground: &'a Ground,
-        seen: &'a Observations,
+        observations: &'a Observations,
         now: Time,
         scenario: &'a Scenario,
     ) -> Self {
         let lost = Rc::new(Lost::of(estate, scenario));
-        let seen = Index::of(seen, estate, ground);
+        let seen = Index::of(observations, estate, ground);
         let now_ms = now.timestamp_millis();
-        Self { estate, ground, seen, now, now_ms, scenario, lost, next: Cell::new(None) }
+        Self { estate, ground, observations, seen, now, now_ms, scenario, lost, next: Cell::new(None) }
     }
 
     pub fn region(&self, id: &str) -> Option<&'a Region> {
@@ -79,6 +97,14 @@ impl<'a> Cx<'a> {
             self.changes_in(left);
         }
         look
+    }
+
+    /// What a store was last seen to be set to, and whether that may count as
+    /// what is so now.
+    pub fn posture(&self, store: &StoreId) -> (Option<&'a Posture>, bool) {
+        let Some(observed) = self.observations.postures.get(store) else { return (None, false) };
+        let look = self.look(observed);
+        (look.seen.map(|s| &s.value), look.freshness.is_current())
     }
 
     fn facts(&self) -> Vec<workload::Facts<'a>> {
@@ -146,6 +172,10 @@ fn whole(cx: &Cx) -> Assessment {
     let facts = cx.facts();
     let at_home = judge::all_at_home(cx, &facts, &regions);
     let mut under = (!cx.scenario.is_empty()).then(|| judge::all_under(cx, &facts, &regions, lost.clone()));
+    let recovery = under.as_ref().map(|under| {
+        let overhead = rto::overhead(cx.estate).unwrap_or(Dur::ZERO);
+        Recovery::of(cx.estate, &under.iter().collect::<Vec<_>>(), overhead)
+    });
 
     let mut findings = Vec::new();
     let mut workloads = Vec::with_capacity(facts.len());
@@ -164,15 +194,18 @@ fn whole(cx: &Cx) -> Assessment {
     let mut worst_first = Vec::with_capacity(order.len());
     worst_first.extend(order.into_iter().filter_map(|(.., n)| workloads[n].take()));
     let workloads = worst_first;
+    findings::of_estate(cx, &mut findings);
     findings.sort_by(|a, b| (b.severity, &a.subject, &a.rule).cmp(&(a.severity, &b.subject, &b.rule)));
     let states = workloads.iter().map(|w| w.state).chain(regions.iter().map(|r| r.state));
     Assessment {
         at: cx.now,
         scenario: cx.scenario.clone(),
         worst: states.max().unwrap_or_default(),
+        vault_lost: lost.vault(cx.estate),
         regions,
         workloads,
         findings,
+        recovery,
         next_change: cx.next.get().map(|left| cx.now + left),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn view(cx: &Cx, place: usize, lost: &Lost) -> RegionView {
     let mut view = RegionView {
         id: region.id.clone(),
         state: State::Unknown,
-        lost: lost.region(&region.id),
+        lost: lost.region(&region.id).stops(),
         observed_at: None,
         reasons: Vec::new(),
     };

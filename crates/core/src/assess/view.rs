@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Assumption, Reason, order::Recovery};
 use crate::model::*;
 
 /// States of regions, workloads, copies, replicas; the worst wins.
@@ -43,6 +44,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// From best to worst.
+    pub const ALL: [Verdict; 6] =
+        [Self::Unaffected, Self::Exposed, Self::Recoverable, Self::Breach, Self::Unknown, Self::Lost];
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unaffected => "unaffected",
@@ -65,187 +69,6 @@ impl fmt::Display for Verdict {
 pub struct Loss {
     pub lower: Dur,
     pub upper: Option<Dur>,
-}
-
-/// Why something stands as it does; `Display` is the sentence on screen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "why")]
-pub enum Reason {
-    /// Serving health failed this often in a row.
-    HealthFailing {
-        region: Option<RegionId>,
-        failures: u32,
-        detail: String,
-    },
-    HealthUnseen {
-        region: Option<RegionId>,
-    },
-    NoHealthProbe,
-    NoHome,
-    /// Where it serves is not seen: the last known or declared home is a guess.
-    HomeUnseen {
-        detail: String,
-    },
-    NoObjective,
-    RpoExceeded {
-        actual: Dur,
-        target: Dur,
-    },
-    RpoNear {
-        actual: Dur,
-        target: Dur,
-    },
-    RpoUnknown {
-        asset: AssetId,
-    },
-    NoUsablePoint {
-        asset: AssetId,
-    },
-    CopyUnreachable {
-        asset: AssetId,
-        store: StoreId,
-        detail: String,
-    },
-    CopyOverdue {
-        asset: AssetId,
-        store: StoreId,
-        age: Dur,
-        expected: Dur,
-    },
-    NewestUnusable {
-        asset: AssetId,
-        store: StoreId,
-        point: String,
-        state: PointState,
-        detail: String,
-    },
-    WindowGap {
-        asset: AssetId,
-        store: StoreId,
-        detail: String,
-    },
-    CopyNote {
-        asset: AssetId,
-        store: StoreId,
-        detail: String,
-    },
-    LagUnseen {
-        asset: AssetId,
-        region: RegionId,
-        detail: String,
-    },
-    /// The instant the lag figure is about stands still while the answer looks green.
-    LagFrozen {
-        asset: AssetId,
-        region: RegionId,
-        age: Dur,
-    },
-    LagUndated {
-        asset: AssetId,
-        region: RegionId,
-    },
-    NothingSurvives {
-        asset: AssetId,
-    },
-    NoTarget,
-    TargetLost {
-        region: RegionId,
-    },
-    RegionDown {
-        region: RegionId,
-        detail: String,
-    },
-    RegionUnseen {
-        region: RegionId,
-    },
-    /// Nothing is declared that would show whether the region works.
-    RegionNotWatched {
-        region: RegionId,
-    },
-    RtoExceeded {
-        estimate: Dur,
-        target: Dur,
-    },
-    RtoUnknown,
-    OutsideResidency {
-        region: RegionId,
-    },
-    DependencyLost {
-        on: WorkloadId,
-        verdict: Verdict,
-    },
-    ModeNotJudged {
-        mode: LossMode,
-    },
-    DesignRpo {
-        design: Dur,
-        target: Dur,
-    },
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = |r: &Option<RegionId>| r.as_ref().map_or(String::new(), |r| format!(" in {r}"));
-        match self {
-            Self::HealthFailing { region, failures, detail } => {
-                write!(f, "health{} failed {failures} times in a row: {detail}", place(region))
-            }
-            Self::HealthUnseen { region } => write!(f, "health{} is not seen", place(region)),
-            Self::NoHealthProbe => f.write_str("no health probe is declared"),
-            Self::HomeUnseen { detail } => write!(f, "where it serves from is not seen: {detail}"),
-            Self::NoHome => f.write_str("no home region is declared"),
-            Self::NoObjective => f.write_str("no RPO is declared"),
-            Self::RpoExceeded { actual, target } => {
-                write!(f, "up to {actual} of writes would be lost now, over its RPO of {target}")
-            }
-            Self::RpoNear { actual, target } => {
-                write!(f, "up to {actual} of writes would be lost now, near its RPO of {target}")
-            }
-            Self::RpoUnknown { asset } => write!(f, "nobody can say what would be lost of {asset}"),
-            Self::NoUsablePoint { asset } => write!(f, "{asset} has no usable recovery point"),
-            Self::CopyUnreachable { asset, store, detail } => {
-                write!(f, "the copy of {asset} in {store} is not seen: {detail}")
-            }
-            Self::CopyOverdue { asset, store, age, expected } => {
-                write!(f, "the copy of {asset} in {store} is {age} old; one is due every {expected}")
-            }
-            Self::NewestUnusable { asset, store, point, state, detail } => {
-                write!(f, "the newest point of {asset} in {store}, {point}, is {}", state.as_str())?;
-                if detail.is_empty() { Ok(()) } else { write!(f, ": {detail}") }
-            }
-            Self::WindowGap { asset, store, detail } => {
-                write!(f, "the log of {asset} in {store} has a gap: {detail}")
-            }
-            Self::CopyNote { asset, store, detail } => write!(f, "{asset} in {store}: {detail}"),
-            Self::LagUnseen { asset, region, detail } => {
-                write!(f, "the lag of {asset} in {region} is not seen: {detail}")
-            }
-            Self::LagFrozen { asset, region, age } => {
-                write!(f, "the lag figure of {asset} in {region} is frozen: it is about an instant {age} ago")
-            }
-            Self::LagUndated { asset, region } => {
-                write!(f, "the lag figure of {asset} in {region} does not say what instant it is about")
-            }
-            Self::NothingSurvives { asset } => write!(f, "no copy and no replica of {asset} survives"),
-            Self::NoTarget => f.write_str("no region is declared to recover into"),
-            Self::TargetLost { region } => write!(f, "{region} is lost as well"),
-            Self::RegionDown { region, detail } => write!(f, "{region} does not serve: {detail}"),
-            Self::RegionUnseen { region } => write!(f, "{region} is not seen"),
-            Self::RegionNotWatched { region } => {
-                write!(f, "nothing is declared that would show whether {region} works")
-            }
-            Self::RtoExceeded { estimate, target } => {
-                write!(f, "recovery would take about {estimate}, over its RTO of {target}")
-            }
-            Self::RtoUnknown => f.write_str("how long recovery takes is not known"),
-            Self::OutsideResidency { region } => write!(f, "{region} lies outside its residency"),
-            Self::DependencyLost { on, verdict } => write!(f, "it depends on {on}, which is {verdict}"),
-            Self::ModeNotJudged { mode } => write!(f, "loss by being {mode} is not judged yet"),
-            Self::DesignRpo { design, target } => {
-                write!(f, "its schedules allow {design} of loss at best, over its RPO of {target}")
-            }
-        }
-    }
 }
 
 /// A policy check that does not hold.
@@ -271,6 +94,10 @@ pub struct Assessment {
     /// Worst state first, then by tier, then worst verdict, then by id.
     pub workloads: Vec<WorkloadView>,
     pub findings: Vec<Finding>,
+    /// In which order and how long; `None` where nothing is assumed lost.
+    pub recovery: Option<Recovery>,
+    /// Whether most of the vault's stores go with the scenario.
+    pub vault_lost: bool,
     /// When the answer next changes by time alone.
     pub next_change: Option<Time>,
 }
@@ -302,6 +129,8 @@ pub struct WorkloadView {
     /// Under the scenario; the same as `if_home_lost` in meaning only where
     /// that is what the scenario takes.
     pub verdict: Option<Judged>,
+    /// Where several regions take writes: what is lost should each of them be.
+    pub sides: Vec<Side>,
     /// When the oldest figure used here was seen; `None` where one never was.
     pub oldest: Option<Time>,
 }
@@ -412,6 +241,13 @@ pub struct ReplicaView {
     pub survives: bool,
 }
 
+/// What would be lost with one of several regions that take writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    pub region: RegionId,
+    pub loss: Loss,
+}
+
 /// A verdict with what it rests on; by default that nothing is known.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Judged {
@@ -419,18 +255,29 @@ pub struct Judged {
     /// The region it would recover into.
     pub to: Option<RegionId>,
     pub loss: Loss,
+    /// Objects that a copy used here lacks, where it is a set of objects.
+    pub objects: Option<u64>,
     pub rto: Option<Dur>,
+    /// Of that, what passes before its own recovery begins.
+    pub waits: Option<Dur>,
+    /// In nine of ten cases no longer; `None` where nothing was measured often.
+    pub p90: Option<Dur>,
     pub rto_basis: RtoBasis,
+    pub runbook: Option<RunbookId>,
     pub using: Vec<Using>,
     pub rejected: Vec<(RegionId, Reason)>,
     pub reasons: Vec<Reason>,
-    pub assumptions: Vec<String>,
+    /// What it needs and loses here, whether or not that decides the verdict.
+    pub hidden: Vec<Reason>,
+    pub assumptions: Vec<Assumption>,
 }
 
 /// What one asset would be recovered from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Using {
     pub asset: AssetId,
+    /// The part, of an asset in parts.
+    pub part: Option<String>,
     /// The store of the copy, where a copy is used.
     pub copy: Option<StoreId>,
     /// The region of the replica, where a replica is used.

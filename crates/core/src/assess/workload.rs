@@ -3,28 +3,32 @@
 use std::sync::Arc;
 
 use super::asset::{self, AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
-use super::domains::Lost;
-use super::index::SeenOf;
+use super::domains::{Lost, Modes};
+use super::home::{self, Moved};
 use super::region::{HealthSeen, health, of_workload, said};
 use super::{
     AssetView, CopyView, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView, RtoBasis,
-    RtoView, State, WorkloadView,
+    RtoView, Side, State, WorkloadView, findings, rto,
 };
 use crate::model::*;
 
 /// What holds under every scenario.
 pub(crate) struct Facts<'a> {
     pub workload: &'a Workload,
+    /// In the estate.
+    pub place: usize,
     /// Its place were the workloads sorted by their ids.
     pub rank: usize,
-    /// Seen to serve, else declared.
+    /// Seen to serve, else where a run left it, else declared.
     pub home: Option<RegionId>,
-    /// Where observation and declaration disagree: (seen, declared).
-    pub moved: Option<(RegionId, RegionId)>,
+    /// Where that and the declaration disagree.
+    pub moved: Option<Moved>,
     /// Why where it serves is a guess, if it is one.
     pub home_unseen: Option<String>,
-    /// The home, or all active regions.
+    /// The home, or all regions that take writes.
     pub serving: Vec<RegionId>,
+    /// It serves from more than one region, and is not meant to.
+    pub two_writers: bool,
     pub health: Vec<(HealthView, Option<Reason>)>,
     /// When the home was last seen to serve.
     pub last_served: Option<Time>,
@@ -40,29 +44,27 @@ pub(crate) struct Facts<'a> {
 pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
     let workload = &cx.estate.workloads[place];
     let of = cx.seen.workload(place);
-    let (seen, home_unseen) = seen_home(cx, workload, of);
-    let declared = workload.home.clone();
-    let moved = seen.clone().zip(declared.clone()).filter(|(s, d)| s != d);
-    let home = seen.or(declared);
-    let mut serving: Vec<_> = workload.active.iter().map(|a| a.region.clone()).collect();
-    if serving.is_empty() {
-        serving.extend(home.clone());
-    }
+    let home = home::of(cx, workload, of);
     let on = cx.ground.at(place);
     let (rpo, rto) = on.objective;
+    let plan = on.failovers.first().map(|n| &cx.ground.plans[*n]);
+    let without = rto::Recovery { rebuild: on.rebuild, traffic: on.traffic, ..rto::Recovery::default() };
+    let estimate = rto::estimate(cx, plan, &without);
     let mut facts = Facts {
         workload,
-        home,
-        moved,
-        serving,
+        place,
+        home: home.region,
+        moved: home.moved,
+        serving: home.serving,
+        two_writers: home.two_writers,
         health: Vec::with_capacity(workload.health.len()),
-        home_unseen,
+        home_unseen: home.unseen,
         last_served: None,
         failing_since: None,
         assets: on.assets.iter().map(|on| asset::facts(cx, on)).collect(),
         rpo,
         rto,
-        rto_estimate: on.rto_estimate,
+        rto_estimate: (estimate.whole, estimate.basis),
         rank: on.rank,
     };
     for (index, declared) in workload.health.iter().enumerate() {
@@ -80,28 +82,6 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
 /// A probe without a region speaks for wherever the workload serves.
 fn serves(facts: &Facts, region: Option<&RegionId>) -> bool {
     region.is_none_or(|r| facts.serving.contains(r))
-}
-
-/// Where `active_when` says it serves, remembered while it cannot be seen, and
-/// why that is a guess, if it is one.
-fn seen_home<'a>(
-    cx: &Cx<'a>,
-    workload: &Workload,
-    seen: SeenOf<'_, 'a>,
-) -> (Option<RegionId>, Option<String>) {
-    let Some(probe) = &workload.active_when else { return (None, None) };
-    let observed = seen.probe(|key| matches!(key, ProbeKey::ActiveWhen { .. }));
-    let Some(observed) = observed else { return (None, Some("not asked yet".to_owned())) };
-    let Sighting { seen: last, freshness, .. } = cx.look(observed);
-    let text = last.and_then(|s| s.value.text.as_deref()).map(str::trim);
-    let id = text.map(|text| probe.map.get(text).map_or(text, String::as_str));
-    let home = id.and_then(|id| cx.region(id)).map(|r| r.id.clone());
-    let guess = match (&home, freshness.is_current()) {
-        (_, false) => Some(observed.problem().map(said).unwrap_or_else(|| freshness.as_str().to_owned())),
-        (None, true) => Some(format!("{:?} is no region", text.unwrap_or_default())),
-        (Some(_), true) => None,
-    };
-    (home, guess)
 }
 
 fn health_view(
@@ -127,7 +107,7 @@ fn health_view(
 pub(crate) fn writes_end(cx: &Cx, facts: &Facts, asset: &AssetFacts) -> WritesEnd {
     // A declared loss of the home is knowledge that it writes no more; what
     // only looks dead may still write.
-    let declared = || facts.serving.iter().any(|r| cx.lost.region(r));
+    let declared = || facts.serving.iter().any(|r| cx.lost.region(r).has(Modes::GONE));
     let known_dead = cx.scenario.impact_began.filter(|_| declared());
     let hi = match known_dead {
         Some(began) => {
@@ -136,13 +116,14 @@ pub(crate) fn writes_end(cx: &Cx, facts: &Facts, asset: &AssetFacts) -> WritesEn
         }
         None => cx.now_ms,
     };
-    WritesEnd { lo: asset.last_write.map(|at| at.timestamp_millis()), hi }
+    let lo = asset.last_write.map(|at| at.timestamp_millis());
+    WritesEnd { lo, hi, ended: known_dead.is_some() }
 }
 
 pub(crate) fn view(
     cx: &Cx,
     facts: Facts,
-    if_home_lost: Judged,
+    (if_home_lost, sides): (Judged, Vec<Side>),
     verdict: Option<Judged>,
     lost: &Lost,
     findings: &mut Vec<Finding>,
@@ -151,14 +132,20 @@ pub(crate) fn view(
     let mut state = State::Ok;
     let mut reasons = Vec::new();
     states(&facts, &rpo, &mut state, &mut reasons);
-    design(&facts, &rpo, findings, &mut state, &mut reasons);
-    moved(&facts, findings, &mut state);
+    findings::of_workload(&facts, &rpo, &if_home_lost, findings, &mut |s, reason| {
+        state = state.max(s);
+        reasons.extend(reason.map(|r| (s, r)));
+    });
     reasons.sort_by_key(|(s, _)| std::cmp::Reverse(*s));
     let seen = facts.assets.iter().flat_map(|a| {
         let replicas = a.replicas.iter().map(|r| r.observed_at);
         replicas.chain(a.copies.iter().map(CopyFacts::observed_at))
     });
     let oldest = seen.chain(facts.health.iter().map(|(h, _)| h.observed_at)).min().flatten();
+    let (estimate, basis) = match if_home_lost.rto {
+        Some(rto) => (Some(rto), if_home_lost.rto_basis),
+        None => facts.rto_estimate,
+    };
     WorkloadView {
         id: facts.workload.id.clone(),
         tier: facts.workload.tier,
@@ -166,16 +153,12 @@ pub(crate) fn view(
         reasons: reasons.into_iter().map(|(_, r)| r).collect(),
         home: facts.home.clone(),
         rpo,
-        rto: RtoView {
-            target: facts.rto,
-            estimate: facts.rto_estimate.0,
-            p90: None,
-            basis: facts.rto_estimate.1,
-        },
-        assets: facts.assets.iter().map(|a| asset_view(a, &if_home_lost, lost)).collect(),
+        rto: RtoView { target: facts.rto, estimate, p90: if_home_lost.p90, basis },
+        assets: facts.assets.iter().map(|a| asset_view(cx, a, &if_home_lost, lost)).collect(),
         health: facts.health.into_iter().map(|(view, _)| view).collect(),
         if_home_lost,
         verdict,
+        sides,
         oldest,
     }
 }
@@ -199,9 +182,15 @@ fn rpo(cx: &Cx, facts: &Facts, if_home_lost: &Judged) -> RpoView {
 
 /// The least that schedules and replicas outside the home allow.
 fn design_rpo(facts: &Facts, asset: &AssetFacts) -> Option<Dur> {
-    let away = |region: &RegionId| !facts.serving.contains(region);
+    let away = |region: &RegionId| !facts.serving.contains(region) || facts.serving.len() > 1;
     let replicas = asset.replicas.iter().filter(|r| away(&r.replica.region)).map(|_| Dur::ZERO);
-    replicas.chain(asset.copies.iter().filter_map(|c| c.on.due.map(|(every, _)| every))).min()
+    let copies = asset.copies.iter().filter(|c| c.on.region.as_ref().is_none_or(away));
+    let copies = copies.filter_map(|c| {
+        // Log is on its way all the time; a backup has to be made first.
+        let took = c.seen.and_then(|s| s.value.took).filter(|_| !c.on.ships_log);
+        c.on.interval.map(|interval| interval + took.unwrap_or(Dur::ZERO))
+    });
+    replicas.chain(copies).min()
 }
 
 fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(State, Reason)>) {
@@ -214,6 +203,9 @@ fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(St
     }
     if let Some(detail) = &facts.home_unseen {
         add(State::Unknown, Reason::HomeUnseen { detail: detail.clone() });
+    }
+    if facts.two_writers {
+        add(State::Critical, Reason::TwoWriters { regions: facts.serving.clone() });
     }
     if facts.workload.health.is_empty() {
         add(State::Unknown, Reason::NoHealthProbe);
@@ -237,11 +229,11 @@ fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(St
         _ => {}
     }
     for asset in facts.assets.iter().filter(|a| a.asset.required && a.asset.rebuild.is_none()) {
-        assets(asset, rpo, &mut add);
+        assets(facts, asset, rpo, &mut add);
     }
 }
 
-fn assets(asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)) {
+fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)) {
     let id = &asset.asset.id;
     let usable = asset.copies.iter().any(|c| c.received.is_some());
     let unseen = asset.copies.iter().any(|c| c.seen.is_none());
@@ -252,7 +244,8 @@ fn assets(asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)
     if rpo.actual.upper.is_none() {
         add(State::Unknown, Reason::RpoUnknown { asset: id.clone() });
     }
-    for replica in &asset.replicas {
+    // Where it serves alone, what is declared as a replica is the original.
+    for replica in asset.replicas.iter().filter(|r| facts.serving != [r.replica.region.clone()]) {
         if let Some(reason) = &replica.reason {
             add(replica.state, reason.clone());
         }
@@ -278,55 +271,41 @@ fn assets(asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)
     }
 }
 
-fn design(
-    facts: &Facts,
-    rpo: &RpoView,
-    findings: &mut Vec<Finding>,
-    state: &mut State,
-    reasons: &mut Vec<(State, Reason)>,
-) {
-    let Some((design, target)) = rpo.design.zip(rpo.target).filter(|(d, t)| d > t) else { return };
-    let reason = Reason::DesignRpo { design, target };
-    *state = (*state).max(State::Warning);
-    findings.push(Finding {
-        rule: "design-rpo".to_owned(),
-        severity: State::Warning,
-        subject: facts.workload.id.to_string(),
-        message: reason.to_string(),
-        observed: Some(design.to_string()),
-        expected: Some(format!("at most {target}")),
-        clause: None,
-    });
-    reasons.push((State::Warning, reason));
-}
-
-fn moved(facts: &Facts, findings: &mut Vec<Finding>, state: &mut State) {
-    let Some((seen, declared)) = &facts.moved else { return };
-    *state = (*state).max(State::Warning);
-    findings.push(Finding {
-        rule: "home-differs".to_owned(),
-        severity: State::Critical,
-        subject: facts.workload.id.to_string(),
-        message: format!("it is seen to serve from {seen}, while {declared} is declared as its home"),
-        observed: Some(seen.to_string()),
-        expected: Some(declared.to_string()),
-        clause: None,
-    });
-}
-
-fn asset_view(asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
+fn asset_view(cx: &Cx, asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
     let usable = asset.copies.iter().filter_map(CopyFacts::last_good);
     AssetView {
         id: asset.asset.id.clone(),
         layer: asset.asset.layer,
         required: asset.asset.required,
         last_good: usable.max_by_key(|p| p.at).cloned(),
-        last_proven: None,
-        loss: super::judge::loss_of(judged, &asset.asset.id)
+        last_proven: last_proven(cx, asset),
+        loss: super::recovered::loss_of(judged, &asset.asset.id)
             .unwrap_or(Loss { lower: Dur::ZERO, upper: None }),
         copies: asset.copies.iter().enumerate().map(|(n, c)| copy_view(n, c, lost)).collect(),
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica_view(n, r, lost)).collect(),
     }
+}
+
+/// The newest point with a proof that holds, up to the instant it was restored
+/// to: no more of its window is proven.
+fn last_proven(cx: &Cx, asset: &AssetFacts) -> Option<PointRef> {
+    let proofs = &cx.observations.learned.proofs;
+    if proofs.is_empty() {
+        return None;
+    }
+    let of_copy = |(index, copy): (usize, &CopyFacts)| {
+        let (workload, asset) = (asset.owner.id.clone(), asset.asset.id.clone());
+        let proofs = proofs.get(&CopyKey { workload, asset, index })?.iter().filter(|p| p.holds(cx.now));
+        let summary = copy.seen.map(|s| &s.value);
+        // Of a long history not every point is kept in mind.
+        let there = |p: &&Proof| {
+            summary.is_none_or(|s| s.kept.len() < s.points || s.kept.iter().any(|k| k.id == p.point))
+        };
+        let newest = proofs.filter(there).max_by_key(|p| (p.instant, p.at))?;
+        let size = summary.and_then(|s| s.kept.iter().find(|k| k.id == newest.point)?.size_bytes);
+        Some(PointRef { id: newest.point.clone(), at: newest.instant, size_bytes: size })
+    };
+    asset.copies.iter().enumerate().filter_map(of_copy).max_by_key(|p| p.at)
 }
 
 fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
@@ -340,7 +319,7 @@ fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
         freshness: copy.freshness,
         observed_at: copy.observed_at(),
         summary: copy.seen.map(|s| Arc::clone(&s.value)),
-        survives: !lost.store(copy.on.place),
+        survives: !lost.store(copy.on.place).stops(),
     }
 }
 
@@ -354,6 +333,6 @@ fn replica_view(index: usize, replica: &ReplicaFacts, lost: &Lost) -> ReplicaVie
         lag: replica.lag,
         received: replica.received.map(Received::through),
         observed_at: replica.observed_at,
-        survives: !lost.region(&replica.replica.region),
+        survives: !lost.region(&replica.replica.region).stops(),
     }
 }

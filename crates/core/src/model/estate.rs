@@ -425,6 +425,9 @@ pub struct CopyDef {
     pub refresh: Option<Dur>,
     pub grace: Option<Dur>,
     pub log_every: Option<Dur>,
+    /// How long it takes to have an archived point back.
+    #[serde(default)]
+    pub retrieval: Option<Dur>,
     pub retention: Option<Retention>,
     pub password: Option<SecretRef>,
     pub key: Option<KeyId>,

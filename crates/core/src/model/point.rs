@@ -108,7 +108,18 @@ pub struct CopyReport {
     pub gaps: Vec<Gap>,
     /// What was met on the way and does not stop the rest.
     pub notes: Vec<Problem>,
+    /// For a copy that is a set of objects: what of the original it lacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Behind>,
     pub cost: Cost,
+}
+
+/// Objects of the original that the copy lacks: a set, not a suffix in time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Behind {
+    pub objects: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Time>,
 }
 
 /// The newest point of some standing: `{id, at, age_s, size_bytes}` in JSON.
@@ -119,56 +130,6 @@ pub struct PointRef {
     /// end of the window that begins there.
     pub at: Time,
     pub size_bytes: Option<u64>,
-}
-
-/// What assessment keeps of a report.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct CopySummary {
-    pub points: usize,
-    pub last_good: Option<PointRef>,
-    /// The newest point whatever its state, and why it is not usable, if so.
-    pub newest: Option<PointRef>,
-    pub newest_trouble: Option<(PointState, String)>,
-    pub windows: Vec<Window>,
-    pub gaps: Vec<Gap>,
-    pub notes: Vec<Problem>,
-    pub cost: Cost,
-}
-
-impl CopyReport {
-    /// Newest first; points without an instant last, then by id.
-    pub fn sort(&mut self) {
-        self.points.sort_by(|a, b| (b.completed_at, &b.id).cmp(&(a.completed_at, &a.id)));
-        self.windows.sort_by_key(|w| (w.from, w.to));
-        self.gaps.sort_by_key(|g| (g.from, g.to));
-    }
-
-    pub fn summary(&self) -> CopySummary {
-        let instant = |p: &Point| p.completed_at.or(p.started_at);
-        let reach = |p: &Point, at: Time| {
-            let open = self.windows.iter().filter(|w| w.from <= at && at <= w.to);
-            let at = open.map(|w| w.to).max().unwrap_or(at);
-            PointRef { id: p.id.clone(), at, size_bytes: p.size_bytes }
-        };
-        let usable = self.points.iter().filter(|p| p.state == PointState::Usable);
-        // Several points may reach the end of one window: the newest has least to replay.
-        let good = usable.filter_map(|p| p.completed_at.map(|at| (at, reach(p, at))));
-        let newest = self.points.iter().filter(|p| instant(p).is_some()).max_by_key(|p| instant(p));
-        CopySummary {
-            points: self.points.len(),
-            last_good: good.max_by_key(|(completed, reach)| (reach.at, *completed)).map(|(_, reach)| reach),
-            newest: newest.and_then(|p| {
-                instant(p).map(|at| PointRef { id: p.id.clone(), at, size_bytes: p.size_bytes })
-            }),
-            newest_trouble: newest
-                .filter(|p| p.state != PointState::Usable)
-                .map(|p| (p.state, p.reason.clone())),
-            windows: self.windows.clone(),
-            gaps: self.gaps.clone(),
-            notes: self.notes.clone(),
-            cost: self.cost,
-        }
-    }
 }
 
 #[cfg(test)]

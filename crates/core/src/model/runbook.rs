@@ -53,6 +53,14 @@ pub struct Runbook {
     pub steps: Vec<StepPlan>,
 }
 
+impl Runbook {
+    /// A hash of all that it says: a drill speaks for the version it ran.
+    pub fn version(&self) -> String {
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        blake3::hash(&bytes).to_hex()[..16].to_owned()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waves {
     pub max_parallel: Option<u32>,

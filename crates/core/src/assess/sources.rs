@@ -1,0 +1,467 @@
+//! What one asset could be recovered from, and how much that would lose.
+
+use super::asset::{AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
+use super::clean::{self, Standing};
+use super::domains::{Lost, Modes};
+use super::workload::Facts;
+use super::{Assumption, Cx, Loss, Reason, Using, Verdict};
+use crate::model::*;
+
+/// One recovery that is being judged.
+pub(crate) struct Ask<'j, 'a> {
+    pub cx: &'j Cx<'a>,
+    pub facts: &'j Facts<'a>,
+    pub lost: &'j Lost,
+    /// `None`: anywhere.
+    pub region: Option<&'j RegionId>,
+    pub rpo: Option<Dur>,
+    /// How much longer recovery may take than it would without retrieval;
+    /// `None` where any time will do.
+    pub room: Option<Dur>,
+    /// The runbook that would be followed.
+    pub plan: Option<usize>,
+    /// What is lost on the way, whether or not it decides.
+    pub hidden: Vec<Reason>,
+    pub assumptions: Vec<Assumption>,
+}
+
+pub(crate) enum Source<'j, 'a> {
+    Known(Offer<'j, 'a>),
+    /// Known to have received, but not seen now.
+    NotSeenNow(Offer<'j, 'a>),
+    /// Something is declared that was never seen, or that nobody vouches for.
+    Unknown(Option<Reason>),
+    None(Option<Reason>),
+}
+
+/// A source that an asset could be recovered from, not yet spelled out: there
+/// are many, and one is taken.
+#[derive(Clone, Copy)]
+pub(crate) struct Offer<'j, 'a> {
+    pub loss: Loss,
+    /// What it has received, as of when.
+    pub received: Received,
+    /// Outside the objective or the residency: it would make a breach.
+    pub bad: bool,
+    /// It takes a write before that counts.
+    pub in_step: bool,
+    pub replica: Option<&'j ReplicaFacts<'a>>,
+    pub copy: Option<(&'j CopyFacts<'a>, &'j CopySummary)>,
+    pub point: Option<&'j str>,
+    /// It has to be retrieved first; the inner `None` is unknown.
+    pub retrieval: Option<Option<Dur>>,
+}
+
+impl<'j> Offer<'j, '_> {
+    pub fn using(&self, asset: &AssetId, part: Option<&str>) -> Using {
+        Using {
+            asset: asset.clone(),
+            part: part.map(str::to_owned),
+            copy: self.copy.map(|(c, _)| c.on.store.clone()),
+            replica: self.replica.map(|r| r.replica.region.clone()),
+            point: self.point.map(str::to_owned),
+            loss: self.loss,
+        }
+    }
+    /// Where it lies.
+    pub fn region(&self) -> Option<&'j RegionId> {
+        match (self.replica, self.copy) {
+            (Some(r), _) => Some(&r.replica.region),
+            (None, copy) => copy.and_then(|(c, _)| c.on.region.as_ref()),
+        }
+    }
+    /// The order of preference; nothing in it depends on the input's order.
+    fn rank(&self) -> (bool, Option<Dur>, Dur, bool, &str) {
+        let name = self.copy.map_or("", |(c, _)| c.on.store.as_str());
+        (self.bad, self.loss.upper, self.loss.lower, self.replica.is_none(), name)
+    }
+}
+
+/// Instants that a source can bring an asset back to, both ends included.
+pub(crate) struct Span<'j, 'a> {
+    pub from: Millis,
+    pub to: Millis,
+    pub offer: Offer<'j, 'a>,
+}
+
+/// The best source of those seen now and of the others.
+#[derive(Default)]
+struct Best<'j, 'a> {
+    now: Option<Offer<'j, 'a>>,
+    before: Option<Offer<'j, 'a>>,
+    unknown: Option<Option<Reason>>,
+    out: Option<Reason>,
+}
+
+impl<'j, 'a> Best<'j, 'a> {
+    fn offer(&mut self, freshness: Freshness, offer: Offer<'j, 'a>) {
+        let slot = if freshness.is_current() { &mut self.now } else { &mut self.before };
+        if slot.as_ref().is_none_or(|b| offer.rank() < b.rank()) {
+            *slot = Some(offer);
+        }
+    }
+    fn unknown(&mut self, reason: Option<Reason>) {
+        let known = self.unknown.take().flatten();
+        self.unknown = Some(known.or(reason));
+    }
+    fn is_empty(&self) -> bool {
+        self.now.is_none() && self.before.is_none() && self.unknown.is_none()
+    }
+    fn source(self) -> Source<'j, 'a> {
+        match self {
+            Best { now: Some(known), .. } => Source::Known(known),
+            Best { before: Some(old), .. } => Source::NotSeenNow(old),
+            Best { unknown: Some(why), .. } => Source::Unknown(why),
+            Best { out, .. } => Source::None(out),
+        }
+    }
+}
+
+/// Whether what serves the workload is so hit that its data is bad.
+pub(crate) fn damaged(facts: &Facts, asset: &AssetFacts, owner: &Facts, lost: &Lost) -> bool {
+    home(facts, lost).damages()
+        || home(owner, lost).damages()
+        || lost.asset(&asset.owner.id, &asset.asset.id).damages()
+}
+
+/// How the regions that serve a workload, and its account, are hit.
+pub(crate) fn home(facts: &Facts, lost: &Lost) -> Modes {
+    let regions: Modes = facts.serving.iter().map(|r| lost.region(r)).sum();
+    regions.and(lost.account(facts.workload.account.as_ref()))
+}
+
+impl<'j, 'a> Ask<'j, 'a> {
+    /// What survives, to be had anywhere, with nothing to hold it against.
+    pub fn new(cx: &'j Cx<'a>, facts: &'j Facts<'a>, lost: &'j Lost) -> Self {
+        Self {
+            cx,
+            facts,
+            lost,
+            region: None,
+            rpo: None,
+            room: None,
+            plan: None,
+            hidden: Vec::new(),
+            assumptions: Vec::new(),
+        }
+    }
+
+    /// The best source of `asset`; for a part of it, from what was seen of that
+    /// part.
+    pub fn best(
+        &mut self,
+        asset: &'j AssetFacts<'a>,
+        owner: &Facts<'a>,
+        part: Option<&str>,
+        writes: WritesEnd,
+    ) -> (Source<'j, 'a>, Verdict) {
+        let damaged = damaged(self.facts, asset, owner, self.lost);
+        let rpo = asset.asset.rpo.or(self.rpo);
+        let (best, stood) = self.replicas(asset, damaged, writes, rpo);
+        let promoted = self.is_promoted(asset);
+        // What will be promoted is what counts, seen or not.
+        if promoted && !best.is_empty() {
+            return (best.source(), Verdict::Unaffected);
+        }
+        // Losing it as well is no improvement on what it would have given.
+        let floor = if promoted { stood.unwrap_or(Verdict::Unaffected) } else { Verdict::Unaffected };
+        let source = self.copies(best, asset, damaged, part, writes, rpo).source();
+        (source, floor)
+    }
+
+    /// Offers of replicas; and what those that are hit would have given.
+    fn replicas(
+        &mut self,
+        asset: &'j AssetFacts<'a>,
+        damaged: bool,
+        writes: WritesEnd,
+        rpo: Option<Dur>,
+    ) -> (Best<'j, 'a>, Option<Verdict>) {
+        let mut best = Best::default();
+        let mut stood = None;
+        for facts in asset.replicas.iter().filter(|r| self.here(asset, r)) {
+            let hit = self.replica_hit(asset, facts);
+            let offer = facts.received.map(|received| self.replica(facts, received, writes, rpo));
+            if !damaged && !hit.stops() {
+                match offer {
+                    None => best.unknown(None),
+                    Some(offer) => best.offer(facts.freshness, offer),
+                }
+                continue;
+            }
+            let would = match offer.filter(|_| facts.freshness.is_current()) {
+                Some(offer) if offer.bad => Verdict::Breach,
+                Some(_) => Verdict::Recoverable,
+                None => Verdict::Unknown,
+            };
+            stood = Some(stood.map_or(would, |before: Verdict| before.min(would)));
+            if !hit.has(Modes::GONE) {
+                let (asset, region) = (asset.asset.id.clone(), facts.replica.region.clone());
+                best.out = Some(Reason::ReplicaInherits { asset, region });
+            }
+        }
+        (best, stood)
+    }
+
+    /// Whether a replica could be what the service goes on from.
+    fn here(&self, asset: &AssetFacts, replica: &ReplicaFacts) -> bool {
+        let region = &replica.replica.region;
+        let own = asset.owner.id == self.facts.workload.id;
+        // Where it serves alone, what is declared as a replica is the original.
+        if own && self.facts.serving.len() == 1 && self.facts.serving.contains(region) {
+            return false;
+        }
+        // Brought back where it is, it is fed from anywhere; another workload's
+        // asset is reached where that one recovers.
+        let anywhere = |target: &RegionId| !own || self.facts.serving == [target.clone()];
+        self.region.is_none_or(|target| region == target || anywhere(target))
+    }
+
+    fn replica(
+        &self,
+        facts: &'j ReplicaFacts<'a>,
+        received: Received,
+        writes: WritesEnd,
+        rpo: Option<Dur>,
+    ) -> Offer<'j, 'a> {
+        let (received, loss) = match facts.in_step {
+            true => (received.moved(writes.hi), Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) }),
+            false => (received, received.loss(writes, None)),
+        };
+        let mut offer = Offer {
+            loss,
+            received,
+            bad: false,
+            in_step: facts.in_step,
+            replica: Some(facts),
+            copy: None,
+            point: None,
+            retrieval: None,
+        };
+        offer.bad = self.is_bad(&offer, writes, rpo);
+        offer
+    }
+
+    pub fn is_bad(&self, offer: &Offer, writes: WritesEnd, rpo: Option<Dur>) -> bool {
+        let over = offer.loss.upper.zip(rpo).is_some_and(|(loss, rpo)| loss > rpo);
+        over || !meets_zero(offer, writes, rpo) || offer.region().is_some_and(|r| self.is_outside(r))
+    }
+
+    pub fn is_outside(&self, region: &RegionId) -> bool {
+        let residency = &self.facts.workload.residency;
+        if residency.is_empty() {
+            return false;
+        }
+        let inside = |r: &Region| r.jurisdiction.iter().any(|j| residency.contains(j));
+        !self.cx.region(region.as_str()).is_some_and(inside)
+    }
+
+    fn copies(
+        &mut self,
+        mut best: Best<'j, 'a>,
+        asset: &'j AssetFacts<'a>,
+        damaged: bool,
+        part: Option<&str>,
+        writes: WritesEnd,
+        rpo: Option<Dur>,
+    ) -> Best<'j, 'a> {
+        let mut others = Vec::new();
+        for facts in &asset.copies {
+            let standing = clean::standing(self, asset, facts, damaged);
+            let clean = match standing {
+                Standing::Out(why) => {
+                    if let Some(why) = why {
+                        best.out = Some(why);
+                    }
+                    continue;
+                }
+                Standing::Unknown(why) => {
+                    best.unknown(Some(why));
+                    continue;
+                }
+                Standing::Whole => None,
+                Standing::Clean(clean) => Some(clean),
+            };
+            let Some(seen) = facts.seen else {
+                best.unknown(None);
+                continue;
+            };
+            let Some(summary) = of_part(&seen.value, part) else { continue };
+            match self.copy(facts, summary, clean, writes, rpo) {
+                Some(offer) => best.offer(facts.freshness, offer),
+                None if clean.is_some() => {
+                    let (asset, store) = (asset.asset.id.clone(), facts.on.store.clone());
+                    best.out = Some(Reason::NoCleanPoint { asset, store });
+                }
+                None => {}
+            }
+            others.push((facts, summary, clean));
+        }
+        self.archived(&mut best, &others, writes, rpo);
+        if best.is_empty() {
+            for (facts, summary, clean) in others {
+                let doubtful = [PointState::Suspect, PointState::Unverified];
+                if let Some(kept) = clean::newest(summary, clean, &doubtful) {
+                    let (asset, store) = (asset.asset.id.clone(), facts.on.store.clone());
+                    best.unknown(Some(Reason::OnlyDoubtful { asset, store, state: kept.state }));
+                }
+            }
+        }
+        best
+    }
+
+    fn copy(
+        &self,
+        facts: &'j CopyFacts<'a>,
+        summary: &'j CopySummary,
+        clean: Option<clean::Clean>,
+        writes: WritesEnd,
+        rpo: Option<Dur>,
+    ) -> Option<Offer<'j, 'a>> {
+        let (through, point) = clean::reach(facts.on, summary, clean)?;
+        let as_of = facts.seen?.at.timestamp_millis();
+        Some(self.offer((facts, summary), (through, point, as_of), clean, writes, rpo))
+    }
+
+    fn offer(
+        &self,
+        copy: (&'j CopyFacts<'a>, &'j CopySummary),
+        (through, point, as_of): (Millis, Option<&'j str>, Millis),
+        clean: Option<clean::Clean>,
+        writes: WritesEnd,
+        rpo: Option<Dur>,
+    ) -> Offer<'j, 'a> {
+        let received = Received::at(through, as_of);
+        let mut offer = Offer {
+            loss: received.loss(writes, clean.map(|c| c.before)),
+            received,
+            bad: false,
+            in_step: false,
+            replica: None,
+            copy: Some(copy),
+            point,
+            retrieval: None,
+        };
+        offer.bad = self.is_bad(&offer, writes, rpo);
+        offer
+    }
+
+    /// All that the sources seen now could bring it back to.
+    pub fn spans(
+        &mut self,
+        asset: &'j AssetFacts<'a>,
+        owner: &Facts<'a>,
+        part: Option<&str>,
+        writes: WritesEnd,
+    ) -> Vec<Span<'j, 'a>> {
+        let rpo = asset.asset.rpo.or(self.rpo);
+        let damaged = damaged(self.facts, asset, owner, self.lost);
+        let mut spans = Vec::new();
+        for facts in asset.replicas.iter().filter(|r| self.here(asset, r) && r.freshness.is_current()) {
+            let hit = self.replica_hit(asset, facts);
+            if let Some(received) = facts.received.filter(|_| !damaged && !hit.stops()) {
+                let offer = self.replica(facts, received, writes, rpo);
+                let at = offer.received.through_ms();
+                spans.push(Span { from: at, to: at, offer });
+            }
+        }
+        if self.is_promoted(asset) && !spans.is_empty() {
+            return spans;
+        }
+        // What standing says on the way was said when the source was picked.
+        let (hidden, assumptions) = (self.hidden.len(), self.assumptions.len());
+        for facts in asset.copies.iter().filter(|c| c.freshness.is_current()) {
+            let clean = match clean::standing(self, asset, facts, damaged) {
+                Standing::Out(_) | Standing::Unknown(_) => continue,
+                Standing::Whole => None,
+                Standing::Clean(clean) => Some(clean),
+            };
+            let Some(seen) = facts.seen else { continue };
+            let Some(summary) = of_part(&seen.value, part) else { continue };
+            for (from, to, point) in clean::all_spans(facts.on, summary, clean) {
+                let at = (to, point, seen.at.timestamp_millis());
+                spans.push(Span { from, to, offer: self.offer((facts, summary), at, clean, writes, rpo) });
+            }
+        }
+        self.hidden.truncate(hidden);
+        self.assumptions.truncate(assumptions);
+        spans
+    }
+
+    fn is_promoted(&self, asset: &AssetFacts) -> bool {
+        self.plan.is_some_and(|plan| asset.on.promoted_by.contains(&plan))
+    }
+
+    fn replica_hit(&self, asset: &AssetFacts, facts: &ReplicaFacts) -> Modes {
+        let account = facts.replica.account.as_ref().or(asset.owner.account.as_ref());
+        self.lost.region(&facts.replica.region).and(self.lost.account(account))
+    }
+
+    /// A point that has to be retrieved first counts where nothing usable
+    /// would do, and it would.
+    fn archived(
+        &self,
+        best: &mut Best<'j, 'a>,
+        copies: &[(&'j CopyFacts<'a>, &'j CopySummary, Option<clean::Clean>)],
+        writes: WritesEnd,
+        rpo: Option<Dur>,
+    ) {
+        if best.now.as_ref().is_some_and(|b| !b.bad) {
+            return;
+        }
+        let mut retrieved = Best::default();
+        for (facts, summary, clean) in copies {
+            let Some(kept) = clean::newest(summary, *clean, &[PointState::Archived]) else { continue };
+            let Some(seen) = facts.seen else { continue };
+            let at = (kept.at.timestamp_millis(), Some(kept.id.as_str()), seen.at.timestamp_millis());
+            let mut offer = self.offer((facts, summary), at, *clean, writes, rpo);
+            offer.retrieval = Some(facts.on.retrieval);
+            let fits = match self.room {
+                Some(room) => facts.on.retrieval.is_some_and(|takes| takes <= room),
+                None => true,
+            };
+            // Of two, the one that does is not to be hidden by the newer.
+            if fits || best.now.is_none() {
+                offer.bad |= !fits;
+                retrieved.offer(facts.freshness, offer);
+            }
+        }
+        if let Some(offer) = retrieved.now.filter(|o| best.now.is_none() || !o.bad) {
+            best.now = Some(offer);
+        }
+        if best.before.is_none() {
+            best.before = retrieved.before;
+        }
+    }
+
+    /// What is taken for granted in using `offer`.
+    pub fn assume(&mut self, offer: &Offer) {
+        let Some((copy, _)) = offer.copy else { return };
+        let store = copy.on.place.map(|n| &self.cx.estate.stores[n]);
+        let by_place = [DomainKind::Region, DomainKind::Provider];
+        if store.is_some_and(|s| s.region.is_none()) && self.lost.of_kind(&by_place) {
+            self.assumptions.push(Assumption::StoreRegion { store: copy.on.store.clone() });
+        }
+        let by_owner = [DomainKind::Account, DomainKind::Organisation, DomainKind::Provider];
+        if store.is_some_and(|s| s.account.is_none()) && self.lost.of_kind(&by_owner) {
+            self.assumptions.push(Assumption::StoreAccount { store: copy.on.store.clone() });
+        }
+        if let Some(needs) = &copy.on.needs {
+            needs.assumes(self.cx.estate, &copy.on.store, &mut self.assumptions);
+        }
+    }
+}
+
+/// A target of zero is met by what is seen to take every write, or by what was
+/// looked at after writing had ended.
+pub(crate) fn meets_zero(offer: &Offer, writes: WritesEnd, rpo: Option<Dur>) -> bool {
+    rpo != Some(Dur::ZERO) || offer.in_step || offer.received.after(writes)
+}
+
+/// What was seen of one part; a copy that is not seen in parts is whole.
+fn of_part<'j>(summary: &'j CopySummary, part: Option<&str>) -> Option<&'j CopySummary> {
+    match part {
+        Some(part) if !summary.parts.is_empty() => summary.parts.get(part),
+        _ => Some(summary),
+    }
+}
