@@ -48,6 +48,7 @@ pub enum Action {
     GoPoints,
     GoStores,
     GoFindings,
+    GoLosses,
     GoIncident,
     GoRunbooks,
     GoRuns,
@@ -158,6 +159,7 @@ actions! {
     GoPoints      "points"       Everywhere ["3"]                0 ""          "Recovery points of the selected workload";
     GoStores      "stores"       Everywhere ["4"]                0 ""          "Stores";
     GoFindings    "findings"     Everywhere ["5"]                0 ""          "Findings: policy checks that fail";
+    GoLosses      "losses"       Everywhere ["L"]                8 "losses"    "Every single loss beside the others, worst first";
     GoIncident    "incident"     Everywhere ["6"]                0 ""          "Incident: declare or wait";
     GoRuns        "runs"         Everywhere ["8"]                9 "runs"      "Runs, past and open";
     GoLog         "log"          Everywhere ["9"]                10 "log"      "Problems and what to do about them";

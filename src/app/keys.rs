@@ -212,6 +212,7 @@ fn navigate(app: &mut App, action: Action) -> Vec<Effect> {
         Action::GoPoints => return first_points(app),
         Action::GoStores => Some(Screen::Stores),
         Action::GoFindings => Some(Screen::Findings),
+        Action::GoLosses => Some(Screen::Losses),
         Action::GoIncident => Some(Screen::Incident),
         Action::GoRunbooks => Some(Screen::Runbooks),
         Action::GoRuns => Some(Screen::Runs),
@@ -311,12 +312,27 @@ fn open(app: &mut App) -> Vec<Effect> {
                 app.go(Screen::Workload(id));
             }
         }
+        Screen::Losses => suppose(app, row.at),
         Screen::Runs => return show_run(app, RunId::new(&row.id)),
         Screen::Runbooks | Screen::Incident => start(app, &RunbookId::new(&row.id)),
         Screen::Run(_) => return perform(app, Action::Answer),
         Screen::Points(_) | Screen::Stores | Screen::Log => {}
     }
     vec![]
+}
+
+/// The what-if of the regions that a loss takes, over the whole dashboard.
+fn suppose(app: &mut App, at: usize) {
+    let lost = app.comparison.as_ref().and_then(|c| c.rows.get(at)).map(|row| row.lost.clone());
+    let Some(lost) = lost else { return };
+    match lost.kind {
+        DomainKind::Region => {
+            app.what_if = [RegionId::new(&lost.id)].into();
+            app.outdated = true;
+            app.jump(Screen::Overview);
+        }
+        _ => app.say(format!("`lifeboat what-if {lost}` tells it in full."), false),
+    }
 }
 
 fn start(app: &mut App, runbook: &RunbookId) {

@@ -97,6 +97,10 @@ pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
             let text = |f: &lifeboat_core::assess::Finding| format!("{} {} {}", f.rule, f.subject, f.message);
             list(findings.map(|f| (format!("{} {}", f.rule, f.subject), text(f))).collect())
         }
+        Screen::Losses => {
+            let rows = app.comparison.iter().flat_map(|c| &c.rows);
+            list(rows.map(|r| (r.lost.to_string(), format!("{} {}", r.lost, r.worst))).collect())
+        }
         Screen::Incident => {
             list(next_runbooks(app).into_iter().map(|(w, r)| (r.to_string(), w.to_string())).collect())
         }

@@ -410,6 +410,10 @@ pub const PICTURES: &[(&str, Scene)] = &[
     }),
     ("stores", |app| keys(app, "4")),
     ("findings", |app| keys(app, "5")),
+    ("losses", |app| {
+        keys(app, "L");
+        app.settle();
+    }),
     ("wait-or-declare", |app| {
         let seen = observations(&estate(), now(), Some("eu-west-1"));
         update(app, Msg::Observed(Arc::new(seen)));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lifeboat_core::{
-    assess::{Assessment, Assessor, Glance},
+    assess::{Assessment, Assessor, Comparison, Glance, compare},
     model::*,
     run::{Incident, RunRow, RunView},
 };
@@ -57,6 +57,7 @@ pub enum Screen {
     Points(CopyKey),
     Stores,
     Findings,
+    Losses,
     Incident,
     Runbooks,
     Runs,
@@ -81,6 +82,7 @@ impl Screen {
             Self::Points(key) => format!("{}/{} points", key.workload, key.asset),
             Self::Stores => "Stores".into(),
             Self::Findings => "Findings".into(),
+            Self::Losses => "All single losses".into(),
             Self::Incident => "Incident".into(),
             Self::Runbooks => "Runbooks".into(),
             Self::Runs => "Runs".into(),
@@ -136,6 +138,8 @@ pub struct App {
     pub real: Option<Arc<Assessment>>,
     /// What is shown: under what-if, if there is one; else the same as `real`.
     pub shown: Option<Arc<Assessment>>,
+    /// Every single loss beside the others, while that page is shown.
+    pub comparison: Option<Arc<Comparison>>,
     pub glance: Arc<Glance>,
     /// Whether `glance` is about now; else it is the last known.
     pub live: bool,
@@ -189,6 +193,7 @@ impl App {
             frozen: false,
             real: None,
             shown: None,
+            comparison: None,
             glance: Arc::default(),
             live: false,
             incident: None,
@@ -280,8 +285,19 @@ impl App {
             alarm::note(&mut self.back, self.incident.as_deref(), &real);
             self.glance = Arc::new(Glance::of(assessor.estate(), seen, &shown));
             (self.real, self.shown, self.live) = (Some(real), Some(shown), true);
+            self.comparison = None;
+        }
+        if *self.screen() == Screen::Losses {
+            self.compare();
         }
         self.relist();
+    }
+
+    /// Judges every single loss, unless that was done since anything changed.
+    fn compare(&mut self) {
+        if let (Some(assessor), Some(seen), None) = (&self.assessor, &self.seen, &self.comparison) {
+            self.comparison = Some(Arc::new(compare(assessor, seen, self.now, LossMode::Gone, None)));
+        }
     }
 
     /// Makes the lines of the present screen afresh; the selected one stays

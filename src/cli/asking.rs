@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifeboat_core::assess::{Assessment, State, Verdict, assess};
+use lifeboat_core::assess::{Assessment, Assessor, State, Verdict, assess, compare};
 use lifeboat_core::model::*;
 use tokio_util::sync::CancellationToken;
 
@@ -160,13 +160,45 @@ pub fn what_if(asked: &Asked, lost: &[String], clean_before: Option<&str>) -> Re
         true => print_json(&report::what_if(&assessment)),
         false => print(&report::what_if_text(setting.estate(), &assessment)),
     }
-    let code = |verdict: Verdict| match verdict {
+    let verdicts = assessment.workloads.iter().filter_map(|w| w.verdict.as_ref());
+    Ok(worst(verdicts.map(|j| of_verdict(j.verdict))))
+}
+
+fn of_verdict(verdict: Verdict) -> i32 {
+    match verdict {
         Verdict::Unaffected | Verdict::Recoverable => 0,
         Verdict::Exposed | Verdict::Breach => 1,
         Verdict::Lost => exit::REFUSED,
         Verdict::Unknown => 3,
-    };
-    Ok(worst(assessment.workloads.iter().filter_map(|w| w.verdict.as_ref()).map(|j| code(j.verdict))))
+    }
+}
+
+pub fn losses(asked: &Asked, mode: &str, clean_before: Option<&str>) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let known = [LossMode::Gone, LossMode::Impaired, LossMode::Compromised, LossMode::Corrupted];
+    let mode = known.into_iter().find(|m| m.as_str() == mode).ok_or_else(|| {
+        named::wrong(clean_line(mode), "it is no mode of loss")
+            .next("write gone, impaired, compromised or corrupted")
+    })?;
+    let clean_before = clean_before.map(instant).transpose()?;
+    let seen = look(&setting)?;
+    let assessor = Assessor::new(setting.estate().clone());
+    let comparison = compare(&assessor, &seen, setting.clock.now(), mode, clean_before);
+    match asked.json {
+        true => print_json(&report::losses(&comparison)),
+        false => print(&report::losses_text(&comparison)),
+    }
+    Ok(worst(comparison.rows.iter().map(|row| of_verdict(row.worst))))
+}
+
+pub fn coverage(asked: &Asked) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let assessment = assessed(&setting)?;
+    match asked.json {
+        true => print_json(&report::coverage(setting.estate(), &assessment)),
+        false => print(&report::coverage_text(setting.estate(), &assessment)),
+    }
+    Ok(if report::uncovered(setting.estate(), &assessment) { exit::REFUSED } else { 0 })
 }
 
 #[cfg(test)]

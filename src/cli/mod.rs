@@ -138,6 +138,17 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         clean_before: Option<String>,
     },
+    /// Every single loss beside the others, worst first
+    Losses {
+        /// In which mode: gone, impaired, compromised, corrupted
+        #[arg(long, default_value = "gone")]
+        mode: String,
+        /// Only points before this instant count as clean (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        clean_before: Option<String>,
+    },
+    /// What each asset is protected by, what by nothing, and stores that nobody uses
+    Coverage,
     /// Open an incident: what is lost, on what evidence, with what prediction
     Declare {
         #[arg(required = true, value_name = "SELECTOR[=MODE]")]
@@ -230,6 +241,8 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         Some(Command::WhatIf { lost, clean_before }) => {
             asking::what_if(asked, &lost, clean_before.as_deref())
         }
+        Some(Command::Losses { mode, clean_before }) => asking::losses(asked, &mode, clean_before.as_deref()),
+        Some(Command::Coverage) => asking::coverage(asked),
         Some(Command::Declare { lost, impact_began }) => {
             acting::declare(asked, &lost, impact_began.as_deref())
         }

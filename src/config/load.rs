@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use lifeboat_core::model::{Code, Estate, Vocabulary};
+use lifeboat_core::model::{Code, Estate, Pack, Vocabulary};
 
 use super::{
     check,
@@ -15,6 +15,7 @@ use super::{
     diagnostic::{Diagnostic, Diagnostics, Severity},
     keys::FileKind,
     nearest::nearest,
+    packs,
     parse::Parsed,
     shape, source,
 };
@@ -74,7 +75,7 @@ pub fn load(dir: &Path, vocabulary: &Vocabulary) -> Result<Loaded, Diagnostics> 
     if all.iter().any(|d| d.severity == Severity::Error) {
         return Err(Diagnostics { dir: root, diagnostics: all });
     }
-    let estate = shape::estate(&files).map_err(|(n, e)| Diagnostics {
+    let mut estate = shape::estate(&files).map_err(|(n, e)| Diagnostics {
         dir: root.clone(),
         diagnostics: vec![whole_file(
             files[n].source.path.clone(),
@@ -83,10 +84,18 @@ pub fn load(dir: &Path, vocabulary: &Vocabulary) -> Result<Loaded, Diagnostics> 
             Some("this is a fault of Lifeboat; please report it with the file"),
         )],
     })?;
+    estate.packs = chosen(&estate);
     let programs = files.iter().flat_map(|f| f.reading.programs.iter().map(|(p, _)| p.clone())).collect();
     let read = |f: &Parsed<'_>| LoadedFile { path: f.source.path.clone(), hash: f.source.hash.clone() };
     let files = files.iter().map(read).collect();
     Ok(Loaded { dir: root, estate: Arc::new(estate), files, programs, warnings: all })
+}
+
+/// The packs that the estate names; that there are such was checked.
+fn chosen(estate: &Estate) -> Vec<Pack> {
+    let named = estate.policy.get("packs").and_then(|names| names.as_array());
+    let names = named.into_iter().flatten().filter_map(|name| name.as_str());
+    names.filter_map(packs::named).collect()
 }
 
 /// The diagnostics of one file in the order of its lines.

@@ -10,6 +10,7 @@ mod keys;
 mod load;
 mod names;
 mod nearest;
+mod packs;
 mod parse;
 mod reference;
 mod schema;

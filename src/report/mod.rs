@@ -1,10 +1,12 @@
 //! Reports: what commands print and files keep, as JSON, text and Markdown.
 //! A new report is a file here: values in, text out, no I/O.
 
+mod estate;
 mod posture;
 mod run;
 mod text;
 
+pub use estate::{coverage, coverage_text, losses, losses_text, uncovered};
 pub use posture::{Read, points, status, what_if};
 pub use run::{RunReport, markdown, run};
 pub use text::{points_text, status_text, what_if_text};

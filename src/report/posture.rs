@@ -15,7 +15,7 @@ pub(super) fn time(at: Time) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-fn point(point: Option<&PointRef>, now: Time) -> Value {
+pub(super) fn point(point: Option<&PointRef>, now: Time) -> Value {
     let Some(point) = point else { return Value::Null };
     json!({
         "id": point.id, "at": time(point.at), "age_s": Dur::between(point.at, now), "size_bytes": point.size_bytes,

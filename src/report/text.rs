@@ -9,7 +9,7 @@ use lifeboat_core::model::{
 use super::posture::Read;
 
 /// Columns padded to their widest cell, two blanks between.
-fn table(rows: &[Vec<String>]) -> String {
+pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |n: usize| rows.iter().filter_map(|r| r.get(n)).map(|c| width(c)).max().unwrap_or(0);
     let widths: Vec<_> = (0..columns).map(widest).collect();
@@ -20,7 +20,7 @@ fn table(rows: &[Vec<String>]) -> String {
     rows.iter().map(line).collect()
 }
 
-fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+pub(super) fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.iter().map(|c| clean_line(c)).collect()
 }
 

@@ -6,6 +6,7 @@ use lifeboat_core::model::{
 };
 
 use super::{REGIONS, TEXTS};
+use crate::config::packs;
 
 pub(super) const KEYS: &[KeyDef] = &[
     KeyDef::new("id", NewId, "Under which state is kept; absent: made from `name`."),
@@ -45,7 +46,9 @@ const GROUP: &[KeyDef] = &[
     KeyDef::new("tolerance", Dur, "How far apart their instants may lie."),
 ];
 
-const POLICY: &[KeyDef] = &[KeyDef::new("packs", TEXTS, "Sets of rules.")];
+const PACK: KeyType = OneOf(packs::NAMES);
+const POLICY: &[KeyDef] =
+    &[KeyDef::new("packs", List(&PACK), "Sets of rules that the estate is held against.")];
 
 const OVERRIDE: &[KeyDef] = &[
     KeyDef::required("rule", Text, "The rule that does not apply."),

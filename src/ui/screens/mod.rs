@@ -3,6 +3,7 @@
 mod findings;
 mod incident;
 mod log;
+mod losses;
 mod overview;
 mod points;
 mod run;
@@ -24,6 +25,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         Screen::Points(key) => points::draw(cx, buf, area, key),
         Screen::Stores => stores::draw(cx, buf, area),
         Screen::Findings => findings::draw(cx, buf, area),
+        Screen::Losses => losses::draw(cx, buf, area),
         Screen::Incident => incident::draw(cx, buf, area),
         Screen::Runbooks => runbooks::draw(cx, buf, area),
         Screen::Runs => runs::draw(cx, buf, area),

@@ -21,6 +21,7 @@ mod judge;
 mod needs;
 mod order;
 mod plan;
+mod policy;
 mod reason;
 mod recovered;
 mod region;
@@ -42,6 +43,7 @@ pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
 pub use declaring::{evidence, impact, predictions};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};
 pub use order::{Ordered, Recovery};
+pub use policy::Accepted;
 pub use reason::{Assumption, Need, Reason};
 pub use view::*;
 
@@ -196,16 +198,21 @@ fn whole(cx: &Cx) -> Assessment {
     let workloads = worst_first;
     findings::of_estate(cx, &mut findings);
     findings.sort_by(|a, b| (b.severity, &a.subject, &a.rule).cmp(&(a.severity, &b.subject, &b.rule)));
-    let states = workloads.iter().map(|w| w.state).chain(regions.iter().map(|r| r.state));
-    Assessment {
+    let mut assessment = Assessment {
         at: cx.now,
         scenario: cx.scenario.clone(),
-        worst: states.max().unwrap_or_default(),
+        worst: State::Ok,
         vault_lost: lost.vault(cx.estate),
         regions,
         workloads,
         findings,
+        accepted: Vec::new(),
         recovery,
         next_change: cx.next.get().map(|left| cx.now + left),
-    }
+    };
+    policy::apply(cx.estate, cx.observations, cx.now, &mut assessment);
+    let (workloads, regions) = (assessment.workloads.iter(), assessment.regions.iter());
+    let states = workloads.map(|w| w.state).chain(regions.map(|r| r.state));
+    assessment.worst = states.max().unwrap_or_default();
+    assessment
 }

@@ -179,6 +179,10 @@ pub enum Reason {
         on: WorkloadId,
         verdict: Verdict,
     },
+    /// Rules of policy packs; the findings name them.
+    RulesBroken {
+        rules: usize,
+    },
     DesignRpo {
         design: Dur,
         target: Dur,
@@ -324,6 +328,12 @@ impl fmt::Display for Reason {
                 write!(f, "what {asset} would be recovered from lies in {region}, outside its residency")
             }
             Self::DependencyLost { on, verdict } => write!(f, "it depends on {on}, which is {verdict}"),
+            Self::RulesBroken { rules: 1 } => {
+                f.write_str("one rule of the estate's policies does not hold: see the findings")
+            }
+            Self::RulesBroken { rules } => {
+                write!(f, "{rules} rules of the estate's policies do not hold: see the findings")
+            }
             Self::DesignRpo { design, target } => {
                 write!(f, "its schedules allow {design} of loss at best, over its RPO of {target}")
             }

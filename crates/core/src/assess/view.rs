@@ -94,6 +94,8 @@ pub struct Assessment {
     /// Worst state first, then by tier, then worst verdict, then by id.
     pub workloads: Vec<WorkloadView>,
     pub findings: Vec<Finding>,
+    /// Findings that somebody accepted for a while.
+    pub accepted: Vec<super::Accepted>,
     /// In which order and how long; `None` where nothing is assumed lost.
     pub recovery: Option<Recovery>,
     /// Whether most of the vault's stores go with the scenario.

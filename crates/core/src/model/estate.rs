@@ -23,6 +23,8 @@ pub struct Estate {
     pub tiers: Vec<Tier>,
     pub groups: Vec<Group>,
     pub policy: Options,
+    /// The packs that `policy` names, with their rules.
+    pub packs: Vec<Pack>,
     pub overrides: Vec<PolicyOverride>,
     pub operators: Vec<Operator>,
     pub approvals: Vec<Options>,

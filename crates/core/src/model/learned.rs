@@ -12,6 +12,8 @@ use super::{CopyKey, Dur, RegionId, RunId, RunbookId, StepId, StoreId, Time, Wor
 pub struct Learned {
     pub committed: BTreeMap<WorkloadId, Committed>,
     pub proofs: BTreeMap<CopyKey, Vec<Proof>>,
+    /// When each workload was last drilled with success.
+    pub drilled: BTreeMap<WorkloadId, Time>,
     pub timings: Timings,
 }
 
