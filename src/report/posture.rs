@@ -80,7 +80,7 @@ pub fn status(estate: &Estate, assessment: &Assessment, only: Option<&str>) -> V
             "id": r.id, "state": r.state, "observed_at": r.observed_at.map(time),
         })).collect::<Vec<_>>(),
         "workloads": wanted.map(|w| workload(w, assessment.at)).collect::<Vec<_>>(),
-        "findings": assessment.findings,
+        "findings": assessment.findings, "accepted": assessment.accepted,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 const COLUMNS: [Column; 4] =
-    [col("STATE", 10, 10, 0), col("RULE", 8, 26, 1), col("SUBJECT", 12, 34, 0), col("WHAT", 20, u16::MAX, 2)];
+    [col("STATE", 10, 10, 0), col("RULE", 8, 34, 1), col("SUBJECT", 12, 34, 0), col("WHAT", 20, u16::MAX, 2)];
 
 /// No finding is no all-clear: what stands badly is said beside it.
 fn nothing(app: &App) -> String {
@@ -45,7 +45,9 @@ fn nothing(app: &App) -> String {
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let rows = &cx.app.rows;
-    let title = format!("Findings, {}", rows.len());
+    let accepted = cx.app.shown.as_ref().map_or(0, |a| a.accepted.len());
+    let accepted = if accepted > 0 { format!(", {accepted} more accepted") } else { String::new() };
+    let title = format!("Findings, {}{accepted}", rows.len());
     heading(cx, buf, Rect { height: area.height.min(1), ..area }, &title);
     let (_, rest) = top(area, 1);
     let findings = cx.app.shown.as_ref().map_or(&[][..], |a| &a.findings);
