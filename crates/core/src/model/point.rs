@@ -114,6 +114,15 @@ pub struct CopyReport {
     pub cost: Cost,
 }
 
+impl CopyReport {
+    /// Newest first; points without an instant last, then by id.
+    pub fn sort(&mut self) {
+        self.points.sort_by(|a, b| (b.completed_at, &b.id).cmp(&(a.completed_at, &a.id)));
+        self.windows.sort_by_key(|w| (w.from, w.to));
+        self.gaps.sort_by_key(|g| (g.from, g.to));
+    }
+}
+
 /// Objects of the original that the copy lacks: a set, not a suffix in time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Behind {
