@@ -41,7 +41,10 @@ impl<'j> Target<'j> {
         // What serves it now and goes with the loss is no target that failed.
         let stays = |r: &&RegionId| {
             let hit = lost.region(r).and(lost.account(own));
-            !(facts.serving.contains(r) && hit.has(Modes::GONE.and(Modes::COMPROMISED).and(Modes::IMPAIRED)))
+            let out = Modes::GONE.and(Modes::COMPROMISED);
+            // What serves beside others runs on in a region that is impaired.
+            let out = if facts.serving.len() > 1 { out } else { out.and(Modes::IMPAIRED) };
+            !(facts.serving.contains(r) && hit.has(out))
         };
         all.extend(others.filter(stays).map(|region| Target { region, account: own, capacity: None }));
         all

@@ -12,7 +12,8 @@ use crate::model::*;
 pub(crate) enum Standing {
     Whole,
     Clean(Clean),
-    Unknown(Reason),
+    /// With what it would hold at best.
+    Unknown(Reason, Clean),
     /// Without a reason: it is lost with what it lies in.
     Out(Option<Reason>),
 }
@@ -29,8 +30,8 @@ pub(crate) struct Clean {
 
 enum Lock {
     From(Millis),
-    Declared,
-    Unknown,
+    /// At best from then on.
+    Unknown(Millis),
     None,
 }
 
@@ -60,30 +61,33 @@ pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, dama
 fn limited(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, deletable: bool) -> Standing {
     let (id, store) = (asset.asset.id.clone(), copy.on.store.clone());
     let lock = if deletable { lock(ask, copy) } else { Lock::From(Millis::MIN) };
-    let locked_from = match lock {
-        Lock::From(at) => at,
-        Lock::Declared => Millis::MIN,
-        Lock::Unknown => return Standing::Unknown(Reason::LockUnknown { asset: id, store }),
+    let clean = |locked_from| Clean {
+        before: ask.lost.clean_before().unwrap_or(Millis::MAX),
+        locked_from,
+        versions: copy.on.mirror,
+    };
+    let (clean, sure) = match lock {
+        Lock::From(at) => (clean(at), true),
+        Lock::Unknown(at) => (clean(at), false),
         Lock::None => {
             let reason = Reason::CopyDeletable { asset: id, store };
             ask.hidden.push(reason.clone());
             return Standing::Out(Some(reason));
         }
     };
-    if copy.on.mirror {
-        match versions(ask, copy) {
-            Some(true) if locked_from > Millis::MIN => {
-                // Of objects of any age, some locks have run out.
-                return Standing::Unknown(Reason::LockUnknown { asset: id, store });
-            }
-            Some(true) => ask.assumptions.push(Assumption::VersionsKept { store }),
-            Some(false) => return Standing::Out(Some(Reason::MirrorInherits { asset: id, store })),
-            None => return Standing::Unknown(Reason::MirrorInherits { asset: id, store }),
-        }
+    let versions = if copy.on.mirror { versions(ask, copy) } else { Some(true) };
+    // Of a mirror's objects, which are of any age, some locks have run out.
+    let sure = sure && !(copy.on.mirror && clean.locked_from > Millis::MIN);
+    match versions {
+        Some(false) => return Standing::Out(Some(Reason::MirrorInherits { asset: id, store })),
+        None => return Standing::Unknown(Reason::MirrorInherits { asset: id, store }, clean),
+        Some(true) if !sure => return Standing::Unknown(Reason::LockUnknown { asset: id, store }, clean),
+        Some(true) if copy.on.mirror => ask.assumptions.push(Assumption::VersionsKept { store }),
+        Some(true) => {}
     }
     match ask.lost.clean_before() {
-        None => Standing::Unknown(Reason::CleanUnknown),
-        Some(before) => Standing::Clean(Clean { before, locked_from, versions: copy.on.mirror }),
+        None => Standing::Unknown(Reason::CleanUnknown, clean),
+        Some(_) => Standing::Clean(clean),
     }
 }
 
@@ -97,21 +101,17 @@ fn lock(ask: &mut Ask, copy: &CopyFacts) -> Lock {
     });
     let (posture, current) = ask.cx.posture(&copy.on.store);
     let answer = posture.map_or(&Answer::Unknown, |p| &p.object_lock.answer);
+    let now = ask.cx.now_ms;
+    let within = |retention: Dur| now.saturating_sub(retention.as_millis()).saturating_add(1);
     match answer {
         Answer::Set(lock) if lock.mode == LockMode::Compliance => match lock.retention {
-            _ if !current => Lock::Unknown,
-            Some(retention) => {
-                Lock::From(ask.cx.now_ms.saturating_sub(retention.as_millis()).saturating_add(1))
-            }
-            None => Lock::Unknown,
+            Some(retention) if current => Lock::From(within(retention)),
+            retention => Lock::Unknown(retention.map_or(Millis::MIN, within)),
         },
         Answer::Set(_) | Answer::NotSet | Answer::NotSupported => Lock::None,
         Answer::Unknown if declared => {
             ask.assumptions.push(Assumption::LockAsDeclared { store: copy.on.store.clone() });
-            match copy.on.keeps {
-                Some(keeps) => Lock::From(ask.cx.now_ms.saturating_sub(keeps.as_millis()).saturating_add(1)),
-                None => Lock::Declared,
-            }
+            Lock::From(copy.on.keeps.map_or(Millis::MIN, within))
         }
         Answer::Unknown => Lock::None,
     }
@@ -144,6 +144,12 @@ pub(crate) fn reach<'j>(
         return good.map(|(at, point)| (at.min(clean.before - 1), point));
     }
     spans(summary, clean).max_by_key(|(_, to, _)| *to).map(|(_, to, point)| (to, point))
+}
+
+/// Whether it holds anything that could count at best.
+pub(crate) fn holds(on: &CopyGround, summary: &CopySummary, clean: Clean) -> bool {
+    let other = [PointState::Archived, PointState::Suspect, PointState::Unverified];
+    reach(on, summary, Some(clean)).is_some() || newest(summary, Some(clean), &other).is_some()
 }
 
 /// All that can be gone back to, with or without a limit.

@@ -235,6 +235,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         let mut rejected: Vec<(RegionId, Reason)> = Vec::new();
         let mut judged_regions: Vec<&RegionId> = Vec::new();
         let mut best: Option<Judged> = None;
+        let mut at_best: Option<Dur> = None;
         for target in Target::all(facts, lost) {
             if judged_regions.contains(&target.region) {
                 continue;
@@ -243,6 +244,7 @@ impl<'j, 'a> Judge<'j, 'a> {
             match candidate::judge(self.bench, facts, lost, target, objectives) {
                 Err(reason) => rejected.push((target.region.clone(), reason)),
                 Ok(judged) => {
+                    at_best = at_best.into_iter().chain(judged.at_best).min();
                     if best.as_ref().is_none_or(|b| rank(&judged) < rank(b)) {
                         best = Some(judged);
                     }
@@ -254,6 +256,7 @@ impl<'j, 'a> Judge<'j, 'a> {
             // There is nothing to take anywhere.
             judged.to = None;
         }
+        judged.at_best = at_best.or(judged.at_best);
         let relies = rejected.iter().map(|(_, why)| why);
         judged.hidden.extend(relies.filter(|r| matches!(r, Reason::RunbookRelies { .. })).cloned());
         distinct(&mut judged.hidden);

@@ -145,6 +145,8 @@ fn used(
     found: &mut Found,
 ) {
     ask.assume(offer);
+    let least = offer.least.into_iter().chain(offer.loss.upper).min();
+    judged.at_best = judged.at_best.max(least);
     add_loss(&mut judged.loss, offer.loss);
     judged.using.push(offer.using(&picked.asset.asset.id, picked.part));
     if let Some(retrieval) = offer.retrieval {

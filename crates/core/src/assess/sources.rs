@@ -50,6 +50,8 @@ pub(crate) struct Offer<'j, 'a> {
     pub point: Option<&'j str>,
     /// It has to be retrieved first; the inner `None` is unknown.
     pub retrieval: Option<Option<Dur>>,
+    /// The least loss of any source, were all as they were last seen.
+    pub least: Option<Dur>,
 }
 
 impl<'j> Offer<'j, '_> {
@@ -89,12 +91,14 @@ pub(crate) struct Span<'j, 'a> {
 struct Best<'j, 'a> {
     now: Option<Offer<'j, 'a>>,
     before: Option<Offer<'j, 'a>>,
+    least: Option<Dur>,
     unknown: Option<Option<Reason>>,
     out: Option<Reason>,
 }
 
 impl<'j, 'a> Best<'j, 'a> {
     fn offer(&mut self, freshness: Freshness, offer: Offer<'j, 'a>) {
+        self.least = self.least.into_iter().chain(offer.loss.upper).min();
         let slot = if freshness.is_current() { &mut self.now } else { &mut self.before };
         if slot.as_ref().is_none_or(|b| offer.rank() < b.rank()) {
             *slot = Some(offer);
@@ -109,8 +113,8 @@ impl<'j, 'a> Best<'j, 'a> {
     }
     fn source(self) -> Source<'j, 'a> {
         match self {
-            Best { now: Some(known), .. } => Source::Known(known),
-            Best { before: Some(old), .. } => Source::NotSeenNow(old),
+            Best { now: Some(known), least, .. } => Source::Known(Offer { least, ..known }),
+            Best { before: Some(old), least, .. } => Source::NotSeenNow(Offer { least, ..old }),
             Best { unknown: Some(why), .. } => Source::Unknown(why),
             Best { out, .. } => Source::None(out),
         }
@@ -237,6 +241,7 @@ impl<'j, 'a> Ask<'j, 'a> {
             copy: None,
             point: None,
             retrieval: None,
+            least: None,
         };
         offer.bad = self.is_bad(&offer, writes, rpo);
         offer
@@ -275,8 +280,14 @@ impl<'j, 'a> Ask<'j, 'a> {
                     }
                     continue;
                 }
-                Standing::Unknown(why) => {
-                    best.unknown(Some(why));
+                Standing::Unknown(why, at_best) => {
+                    let summary = facts.seen.and_then(|s| of_part(&s.value, part));
+                    // What was seen to hold nothing holds nothing, known or not.
+                    match facts.seen.is_some() && !summary.is_some_and(|s| clean::holds(facts.on, s, at_best))
+                    {
+                        true => best.out = Some(why),
+                        false => best.unknown(Some(why)),
+                    }
                     continue;
                 }
                 Standing::Whole => None,
@@ -341,6 +352,7 @@ impl<'j, 'a> Ask<'j, 'a> {
             copy: Some(copy),
             point,
             retrieval: None,
+            least: None,
         };
         offer.bad = self.is_bad(&offer, writes, rpo);
         offer
@@ -372,7 +384,7 @@ impl<'j, 'a> Ask<'j, 'a> {
         let (hidden, assumptions) = (self.hidden.len(), self.assumptions.len());
         for facts in asset.copies.iter().filter(|c| c.freshness.is_current()) {
             let clean = match clean::standing(self, asset, facts, damaged) {
-                Standing::Out(_) | Standing::Unknown(_) => continue,
+                Standing::Out(_) | Standing::Unknown(..) => continue,
                 Standing::Whole => None,
                 Standing::Clean(clean) => Some(clean),
             };

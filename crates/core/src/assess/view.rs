@@ -259,6 +259,8 @@ pub struct Judged {
     pub loss: Loss,
     /// Objects that a copy used here lacks, where it is a set of objects.
     pub objects: Option<u64>,
+    /// The upper bound, were what is not seen now as it was when last seen.
+    pub at_best: Option<Dur>,
     pub rto: Option<Dur>,
     /// Of that, what passes before its own recovery begins.
     pub waits: Option<Dur>,

@@ -131,7 +131,10 @@ pub(crate) fn view(
     let rpo = rpo(cx, &facts, &if_home_lost);
     let mut state = State::Ok;
     let mut reasons = Vec::new();
-    states(&facts, &rpo, &mut state, &mut reasons);
+    // Something that is not seen now may still meet it.
+    let met = if_home_lost.at_best.zip(rpo.target).is_some_and(|(loss, target)| loss <= target);
+    let exceeded = if met && rpo.target > Some(Dur::ZERO) { State::Unknown } else { State::Critical };
+    states(&facts, &rpo, exceeded, &mut state, &mut reasons);
     findings::of_workload(&facts, &rpo, &if_home_lost, findings, &mut |s, reason| {
         state = state.max(s);
         reasons.extend(reason.map(|r| (s, r)));
@@ -193,7 +196,14 @@ fn design_rpo(facts: &Facts, asset: &AssetFacts) -> Option<Dur> {
     replicas.chain(copies).min()
 }
 
-fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(State, Reason)>) {
+/// `exceeded`: what an RPO that is exceeded comes to.
+fn states(
+    facts: &Facts,
+    rpo: &RpoView,
+    exceeded: State,
+    state: &mut State,
+    reasons: &mut Vec<(State, Reason)>,
+) {
     let mut add = |s: State, reason: Reason| {
         *state = (*state).max(s);
         reasons.push((s, reason));
@@ -217,14 +227,14 @@ fn states(facts: &Facts, rpo: &RpoView, state: &mut State, reasons: &mut Vec<(St
     }
     match (rpo.ratio, rpo.actual.upper, rpo.target) {
         (Some(ratio), Some(actual), Some(target)) if ratio > 1.0 => {
-            add(State::Critical, Reason::RpoExceeded { actual, target });
+            add(exceeded, Reason::RpoExceeded { actual, target });
         }
         (Some(ratio), Some(actual), Some(target)) if ratio > 0.8 => {
             add(State::Warning, Reason::RpoNear { actual, target });
         }
         // A target of zero is met only by what is seen to lose nothing.
         (None, Some(actual), Some(target)) if actual > target => {
-            add(State::Critical, Reason::RpoExceeded { actual, target });
+            add(exceeded, Reason::RpoExceeded { actual, target });
         }
         _ => {}
     }

@@ -1,3 +1,12 @@
+//! A world that is well and what happens to it; cases, laws and a second judge
+//! stand beside.
+
+mod brute;
+mod cases;
+mod estates;
+mod laws;
+mod small;
+
 use proptest::prelude::*;
 use serde_json::json;
 use std::sync::Arc;
