@@ -41,6 +41,11 @@ impl Repo {
         Spread::cut(self, work, prefix, None, &cuts)
     }
 
+    /// All keys below `prefix` in one lane.
+    pub fn list_whole<'r>(&'r self, prefix: impl Into<Vec<u8>>, work: &'r Work) -> Spread<'r> {
+        Spread::cut(self, work, prefix.into(), None, &[])
+    }
+
     /// All keys below `prefix`, cut at some of the folders there; in one lane
     /// where there are none, where one page holds everything, or where the
     /// store cannot begin in the middle. Errors: as a listing.
