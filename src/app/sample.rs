@@ -323,6 +323,7 @@ pub fn report() -> CopyReport {
         }],
         notes: vec![],
         cost: Cost { requests: 9, bytes: 48_213 },
+        listed_at: None,
     }
 }
 

@@ -109,6 +109,10 @@ pub struct CopyReport {
     /// What was met on the way and does not stop the rest.
     pub notes: Vec<Problem>,
     pub cost: Cost,
+    /// When all of it was last listed, where this look only went on from what
+    /// an earlier one had found whole; `None` where it listed everything.
+    #[serde(default)]
+    pub listed_at: Option<Time>,
 }
 
 /// The newest point of some standing: `{id, at, age_s, size_bytes}` in JSON.
