@@ -324,6 +324,7 @@ pub fn report() -> CopyReport {
         notes: vec![],
         behind: None,
         cost: Cost { requests: 9, bytes: 48_213 },
+        listed_at: None,
     }
 }
 

@@ -1,5 +1,7 @@
-//! What objects that never change held when they were last read, so that a
-//! refresh costs only listings. In memory, bounded, one for the process.
+//! What objects that never change held when they were last read and opened, so
+//! that a refresh costs neither requests nor decryption. In memory, bounded,
+//! one for the process. On disk, `Repo::get_listed` keeps what was fetched, as
+//! it was fetched: what is opened here never leaves memory.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -8,17 +10,19 @@ use std::{
 
 use bytes::Bytes;
 
-const MAX_BYTES: usize = 128 << 20;
+use crate::net::store::Version;
 
-/// Which object: size, time and tag are part of it, so that one that was
-/// damaged or replaced after it was read is read again.
+const MAX_BYTES: usize = 32 << 20;
+/// Larger ones are opened anew: they are few, and would push out the many.
+const MAX_ONE: usize = 1 << 20;
+
+/// Which object: its version is part of it, so that one that was damaged or
+/// replaced after it was read is read again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub store: String,
     pub key: Vec<u8>,
-    pub size: u64,
-    pub modified_ms: Option<i64>,
-    pub etag: Vec<u8>,
+    pub version: Version,
     /// Under which secret it was opened: another one must not see it.
     pub opened_with: [u8; 32],
 }
@@ -43,9 +47,11 @@ pub(super) fn put(key: Key, bytes: Bytes) {
 impl Cache {
     /// The oldest leave first.
     fn put(&mut self, key: Key, bytes: Bytes, max: usize) {
-        let weight = |key: &Key, bytes: &Bytes| bytes.len() + 2 * (key.key.len() + key.store.len()) + 200;
+        let weight = |key: &Key, bytes: &Bytes| {
+            bytes.len() + 2 * (key.key.len() + key.store.len() + key.version.etag.len()) + 250
+        };
         let more = weight(&key, &bytes);
-        if more > max / 2 || self.kept.contains_key(&key) {
+        if more > MAX_ONE.min(max / 2) || self.kept.contains_key(&key) {
             return;
         }
         self.bytes += more;
@@ -70,9 +76,7 @@ mod tests {
         let key = |n: u8| Key {
             store: "fra".to_owned(),
             key: vec![n],
-            size: 1,
-            modified_ms: None,
-            etag: Vec::new(),
+            version: Version { etag: Vec::new(), size: 1, modified_ms: None },
             opened_with: [0; 32],
         };
         for n in 0..10 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use lifeboat_core::model::Problem;
 
 use super::Cx;
@@ -16,4 +17,15 @@ pub async fn folders(repo: &Repo, prefix: &str, cx: &Cx) -> Result<Vec<String>, 
         names.extend(below.filter_map(|name| std::str::from_utf8(name).ok()).map(str::to_owned));
     }
     Ok(names.into_iter().collect())
+}
+
+/// Backups that are looked into at once: each costs round trips of its own.
+const AT_ONCE: usize = 8;
+
+/// All of these, in their order; the first error ends it.
+pub async fn each<T>(
+    looks: impl IntoIterator<Item = impl Future<Output = Result<T, Problem>>>,
+) -> Result<Vec<T>, Problem> {
+    let looks: Vec<_> = looks.into_iter().collect();
+    stream::iter(looks).buffered(AT_ONCE).try_collect().await
 }

@@ -9,6 +9,7 @@ mod dump;
 mod etcd;
 mod list;
 mod litestream;
+mod memories;
 mod pbm;
 mod pgbackrest;
 mod replica;
@@ -26,7 +27,10 @@ mod xtrabackup;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use chrono_tz::Tz;
@@ -37,6 +41,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::net::{Secret, Work, store::Repo};
+use memories::{Memories, is_whole};
 
 const fn row(id: &'static str, keys: &'static [KeyDef], doc: &'static str) -> FormatDef {
     FormatDef { id, keys, doc }
@@ -87,11 +92,22 @@ pub struct Cx {
     pub password: Option<Secret>,
     /// Those of `other_stores` that could be opened.
     pub others: BTreeMap<StoreId, Arc<Repo>>,
+    /// Whether nothing may be taken over from earlier looks.
+    in_full: AtomicBool,
+    memories: Memories,
 }
 
 impl Cx {
     pub fn new(now: Time, cancel: CancellationToken) -> Self {
-        Self { now, work: Work::new(cancel), timezone: None, password: None, others: BTreeMap::new() }
+        Self {
+            now,
+            work: Work::new(cancel),
+            timezone: None,
+            password: None,
+            others: BTreeMap::new(),
+            in_full: AtomicBool::new(false),
+            memories: Memories::default(),
+        }
     }
     fn age(&self, of: Time) -> Dur {
         Dur::between(of, self.now)
@@ -105,7 +121,29 @@ impl Cx {
 /// Reads one copy. Errors: whatever keeps all of it from being seen; what
 /// concerns a part of it is in the report's points and notes.
 pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
-    let read = match copy.format.as_str() {
+    let mut report = read_once(copy, repo, cx).await?;
+    report.listed_at = cx.memories.since();
+    // going on from an earlier look may only confirm; whatever else is to be
+    // said is said after everything was listed
+    if report.listed_at.is_some() && !is_whole(&report) {
+        cx.memories.drop_all();
+        cx.work.take_notes();
+        cx.in_full.store(true, Relaxed);
+        report = read_once(copy, repo, cx).await?;
+    }
+    if is_whole(&report) {
+        cx.memories.save(repo).await;
+    }
+    let mut seen = BTreeSet::new();
+    report.notes.extend(cx.work.take_notes());
+    report.notes.retain(|note| seen.insert(note.to_string()));
+    report.cost = cx.work.cost();
+    report.sort();
+    Ok(report)
+}
+
+async fn read_once(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
+    match copy.format.as_str() {
         "pgbackrest" => pgbackrest::read(copy, repo, cx).await,
         "barman" => barman::read(copy, repo, cx).await,
         "bucket" => bucket::read(copy, repo, cx).await,
@@ -120,14 +158,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "wal-g" => walg::read(copy, repo, cx).await,
         "xtrabackup" => xtrabackup::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
-    };
-    let mut report = read?;
-    let mut seen = BTreeSet::new();
-    report.notes.extend(cx.work.take_notes());
-    report.notes.retain(|note| seen.insert(note.to_string()));
-    report.cost = cx.work.cost();
-    report.sort();
-    Ok(report)
+    }
 }
 
 /// The stores that a copy's own keys name besides its own, which are to be

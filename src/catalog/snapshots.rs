@@ -9,7 +9,7 @@ use lifeboat_core::model::{Code, CopyDef, CopyReport, Dur, Point, PointKind, Poi
 use tokio::sync::mpsc;
 
 use super::{Cx, root};
-use crate::net::store::{ListOptions, Repo, show};
+use crate::net::store::{Repo, show};
 
 /// More are counted, but not shown one by one.
 const KEEP: usize = 10_000;
@@ -70,8 +70,8 @@ pub(super) async fn read(copy: &CopyDef, kind: &Kind, repo: &Repo, cx: &Cx) -> R
 async fn list(root: &str, repo: &Repo, cx: &Cx) -> Result<Vec<File>, Problem> {
     let mut files: Vec<File> = Vec::new();
     let mut all = 0usize;
-    let mut listing = repo.list(root.as_bytes(), ListOptions::flat());
-    while let Some(page) = listing.page(&cx.work).await? {
+    let mut listing = repo.list_wide(root.as_bytes(), None, &cx.work).await?;
+    while let Some(page) = listing.page().await? {
         for entry in page.entries() {
             let Some(key) = entry.key.strip_prefix(root.as_bytes()) else { continue };
             let beside = BESIDE.iter().any(|suffix| key.ends_with(suffix.as_bytes()));

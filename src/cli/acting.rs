@@ -16,7 +16,7 @@ use super::opened::setting;
 use super::{Asked, ReportFormat, block_on, exit, print, print_json};
 use crate::app::{filled, of_run};
 use crate::engine::drive::{self, drive, view_of};
-use crate::engine::{Declared, Live, Setting, Wanted};
+use crate::engine::{Declared, Setting, Wanted};
 use crate::keep::incidents;
 use crate::keep::runs::{self as kept, RunFolder};
 use crate::report as reports;
@@ -114,7 +114,7 @@ fn follow(
     let id = first.run.id.clone();
     eprintln!("run {id}");
     let stop = CancellationToken::new();
-    let live = Live::new(&setting.trusted, stop.clone());
+    let live = setting.live(stop.clone());
     let driver = setting.driver(&live);
     let (verbs, inbox) = mpsc::channel(16);
     let (publish, view) = watch::channel(Arc::new(first));

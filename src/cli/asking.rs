@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::opened::setting;
 use super::{Asked, CheckFormat, block_on, exit, named, print, print_json};
-use crate::engine::{Live, Setting, once};
+use crate::engine::{Setting, once};
 use crate::report;
 
 /// How long after a failure a probe is asked once more.
@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(300);
 
 /// Looks at everything once.
 pub fn look(setting: &Setting) -> Result<Observations, Problem> {
-    let live = Live::new(&setting.trusted, CancellationToken::new());
+    let live = setting.live(CancellationToken::new());
     let (prober, clock) = (Arc::new(live.prober()), setting.clock.clone());
     let seen = once(setting.estate(), prober, Arc::new(live), clock, AGAIN);
     block_on(seen)
@@ -108,7 +108,7 @@ pub fn points(asked: &Asked, subject: &str, span: Option<&str>, until: Option<&s
             })
         })
         .collect();
-    let live = Live::new(&setting.trusted, CancellationToken::new());
+    let live = setting.live(CancellationToken::new());
     let now = setting.clock.now();
     let all = futures::future::join_all(keys.iter().map(|key| live.copy(key, now)));
     let reports = block_on(all)?;

@@ -1,5 +1,6 @@
 //! The estate's own prober and readers, over the one client.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -10,7 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::Reading;
 use crate::catalog;
 use crate::config::TrustedEstate;
-use crate::net::{Http, Secrets, store};
+use crate::net::{
+    Http, Secrets,
+    store::{self, Cache},
+};
 use crate::probe::Prober;
 
 /// What a trusted estate is looked at with. Nothing else connects.
@@ -20,13 +24,19 @@ pub struct Live {
     http: Arc<Http>,
     secrets: Secrets,
     stop: CancellationToken,
+    cache: Option<Arc<Cache>>,
 }
 
 impl Live {
     pub fn new(trusted: &TrustedEstate, stop: CancellationToken) -> Self {
         let estate = trusted.estate().clone();
         let secrets = Secrets::of(trusted);
-        Self { estate, http: Http::new(), secrets, stop }
+        Self { estate, http: Http::new(), secrets, stop, cache: None }
+    }
+    /// Keeps what does not change on disk, below this folder.
+    pub fn caching(mut self, dir: PathBuf) -> Self {
+        self.cache = Some(Cache::at(dir));
+        self
     }
 
     pub fn prober(&self) -> Prober {
@@ -57,7 +67,7 @@ impl Live {
     async fn open(&self, id: &StoreId) -> Result<store::Repo, Problem> {
         let declared = self.estate.store(id.as_str());
         let declared = declared.ok_or_else(|| Problem::new(Code::STORE_MISSING, id))?;
-        store::open(declared, &self.http, &self.secrets).await
+        Ok(store::open(declared, &self.http, &self.secrets).await?.caching(self.cache.clone()))
     }
 }
 

@@ -94,6 +94,11 @@ impl Setting {
     pub fn runs(&self) -> PathBuf {
         runs_dir(&self.places.state, &self.estate().id)
     }
+    /// What looks at the estate, with what earlier looks have kept.
+    pub fn live(&self, stop: CancellationToken) -> Live {
+        let cache = self.places.estate(&self.estate().id).join("cache");
+        Live::new(&self.trusted, stop).caching(cache)
+    }
     pub fn incidents(&self) -> PathBuf {
         incidents::incidents_dir(&self.places.state, &self.estate().id)
     }
@@ -177,7 +182,7 @@ impl Session {
     /// Must be called on a runtime. Events end when the session does.
     pub fn start(setting: Setting, events: mpsc::Sender<Event>) -> Self {
         let stop = CancellationToken::new();
-        let live = Live::new(&setting.trusted, stop.clone());
+        let live = setting.live(stop.clone());
         let (requests, inbox) = mpsc::unbounded_channel();
         let actor = Actor {
             setting,

@@ -35,6 +35,9 @@ pub enum NetError {
     Guard(String),
     #[error("it is larger than {0}")]
     TooLarge(Size),
+    /// The work it is part of has cost as much as it may.
+    #[error("{0}")]
+    Ceiling(String),
     #[error("no longer wanted")]
     Cancelled,
 }
@@ -64,7 +67,7 @@ impl NetError {
             (Self::Server(_), Side::Store) => Code::STORE_SERVER,
             (Self::Garbled(_), Side::Store) => Code::STORE_GARBLED,
             (Self::Cut(_), Side::Store) => Code::STORE_CUT,
-            (Self::TooLarge(_), Side::Store) => Code::STORE_CEILING,
+            (Self::TooLarge(_) | Self::Ceiling(_), Side::Store) => Code::STORE_CEILING,
             (Self::Refused(_), Side::Probe) => Code::PROBE_REFUSED,
             (Self::TimedOut(_) | Self::Cancelled, Side::Probe) => Code::PROBE_TIMEOUT,
             (Self::Tls(_), Side::Probe) => Code::PROBE_TLS,

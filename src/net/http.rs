@@ -76,6 +76,7 @@ impl Http {
 
     async fn call_unbounded(&self, ask: Ask<'_>) -> Result<Answer, NetError> {
         check_literal(ask.url)?;
+        ask.meter.allows()?;
         let secure = ask.url.scheme() == "https";
         let told = |e: reqwest::Error| NetError::from_reqwest(&e, secure, CONNECT);
         let client = self.client(ask.ca).await?;
@@ -83,7 +84,8 @@ impl Http {
         let request = client.request(ask.method, ask.url.clone()).headers(ask.headers).body(ask.body);
         let mut answer = request.send().await.map_err(told)?;
         let (status, headers) = (answer.status(), std::mem::take(answer.headers_mut()));
-        let mut body = BytesMut::new();
+        let length = answer.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+        let mut body = BytesMut::with_capacity(length.min(ask.max_body).min(1 << 20));
         let mut whole = true;
         while let Some(chunk) = answer.chunk().await.map_err(told)? {
             ask.meter.read(chunk.len());

@@ -1,6 +1,11 @@
 //! Servers for tests: those that behave badly, and a real S3 over a folder.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use lifeboat_core::model::{Credentials, SecretRef, Store};
@@ -123,6 +128,130 @@ impl Server {
         });
         Self { addr, task }
     }
+}
+
+/// S3 over keys in memory: listings in pages of a thousand, objects with tags.
+/// It counts what it is asked and checks no signature.
+pub(crate) struct Space {
+    server: Server,
+    state: Arc<Mutex<SpaceState>>,
+}
+
+#[derive(Default)]
+struct SpaceState {
+    /// Sorted by key.
+    keys: Vec<(String, Vec<u8>)>,
+    /// The query or key of each request.
+    asked: Vec<String>,
+}
+
+impl Space {
+    pub async fn of(keys: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let mut state = SpaceState { keys: keys.into_iter().collect(), ..SpaceState::default() };
+        state.keys.sort();
+        let state = Arc::new(Mutex::new(state));
+        let own = Arc::clone(&state);
+        let server = Server::raw(move |mut stream, request| {
+            let answer = own.lock().unwrap().answer(request.split(' ').nth(1).unwrap_or_default());
+            async move {
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.shutdown().await;
+            }
+        })
+        .await;
+        Self { server, state }
+    }
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+    /// What was asked since this was last called.
+    pub fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().asked)
+    }
+    pub fn put(&self, key: &str, bytes: impl Into<Vec<u8>>) {
+        self.remove(key);
+        let keys = &mut self.state.lock().unwrap().keys;
+        let at = keys.partition_point(|(k, _)| k.as_str() < key);
+        keys.insert(at, (key.to_owned(), bytes.into()));
+    }
+    pub fn remove(&self, key: &str) {
+        self.state.lock().unwrap().keys.retain(|(k, _)| k != key);
+    }
+}
+
+impl SpaceState {
+    fn answer(&mut self, target: &str) -> Vec<u8> {
+        let url = url::Url::parse(&format!("http://x{target}")).unwrap();
+        let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
+        let key = url.path().trim_start_matches("/backups").trim_start_matches('/').to_owned();
+        let (status, tag, body) = match query.contains_key("list-type") {
+            true => {
+                self.asked.push(url.query().unwrap_or_default().to_owned());
+                ("200 OK", String::new(), self.page(&query).into_bytes())
+            }
+            false => {
+                self.asked.push(key.clone());
+                match self.keys.iter().find(|(k, _)| *k == key) {
+                    Some((_, bytes)) => ("200 OK", tag(bytes), bytes.clone()),
+                    None => {
+                        ("404 Not Found", String::new(), b"<Error><Code>NoSuchKey</Code></Error>".to_vec())
+                    }
+                }
+            }
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\nETag: \"{tag}\"\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        [head.into_bytes(), body].concat()
+    }
+
+    fn page(&self, query: &HashMap<String, String>) -> String {
+        let get = |name: &str| query.get(name).map_or("", String::as_str);
+        let (prefix, delimited) = (get("prefix"), query.contains_key("delimiter"));
+        let after = get("start-after").max(get("continuation-token"));
+        let mut at = self.keys.partition_point(|(k, _)| k.as_str() < prefix || k.as_str() <= after);
+        let (mut items, mut count, mut last) = (String::new(), 0, "");
+        while let Some((key, bytes)) =
+            self.keys.get(at).filter(|(k, _)| k.starts_with(prefix) && count < 1_000)
+        {
+            let folder = key[prefix.len()..].find('/').filter(|_| delimited);
+            let shown = |key: &str| url::form_urlencoded::byte_serialize(key.as_bytes()).collect::<String>();
+            match folder {
+                Some(end) => {
+                    let folder = &key[..prefix.len() + end + 1];
+                    at += self.keys[at..].partition_point(|(k, _)| k.starts_with(folder));
+                    last = &self.keys[at - 1].0;
+                    items += &format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", shown(folder));
+                }
+                None => {
+                    at += 1;
+                    last = key;
+                    items += &format!(
+                        "<Contents><Key>{}</Key><LastModified>2026-11-22T01:30:00Z</LastModified>\
+                         <ETag>&quot;{}&quot;</ETag><Size>{}</Size></Contents>",
+                        shown(key),
+                        tag(bytes),
+                        bytes.len()
+                    );
+                }
+            }
+            count += 1;
+        }
+        let more = self.keys.get(at).is_some_and(|(k, _)| k.starts_with(prefix));
+        let token = if more {
+            format!("<NextContinuationToken>{last}</NextContinuationToken>")
+        } else {
+            String::new()
+        };
+        format!(
+            "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>{more}</IsTruncated>{token}{items}</ListBucketResult>"
+        )
+    }
+}
+
+fn tag(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex()[..16].to_owned()
 }
 
 /// An address where nothing listens.

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use lifeboat_core::model::{Code, Cost, Dur, Problem};
+use lifeboat_core::model::{Code, Cost, Dur, Problem, Size};
 use tokio_util::sync::CancellationToken;
 
 use super::{Meter, NetError};
@@ -21,20 +21,33 @@ pub struct Work {
     /// Over all listings of this work.
     pub max_keys: u64,
     keys: AtomicU64,
+    held: AtomicU64,
+    /// Bytes that a reader may keep of what it saw.
+    pub max_held: u64,
     notes: Mutex<Vec<Problem>>,
 }
 
 impl Work {
     pub const DEADLINE: Dur = Dur::secs(5);
-    pub const MAX_KEYS: u64 = 2_000_000;
+    /// Twenty thousand pages.
+    pub const MAX_KEYS: u64 = 20_000_000;
+    /// As many requests as those pages take and a few thousand small objects.
+    pub const MAX_COST: Cost = Cost { requests: 25_000, bytes: 2 << 30 };
+    pub const MAX_HELD: u64 = 64 << 20;
 
     pub fn new(cancel: CancellationToken) -> Self {
+        Self::bounded(cancel, Self::MAX_COST)
+    }
+    /// Beyond `ceiling`, every request fails (LB-STORE-010).
+    pub fn bounded(cancel: CancellationToken, ceiling: Cost) -> Self {
         Self {
             cancel,
-            meter: Arc::default(),
+            meter: Arc::new(Meter::bounded(ceiling)),
             deadline: Self::DEADLINE,
             max_keys: Self::MAX_KEYS,
             keys: AtomicU64::new(0),
+            held: AtomicU64::new(0),
+            max_held: Self::MAX_HELD,
             notes: Mutex::default(),
         }
     }
@@ -64,11 +77,27 @@ impl Work {
         }
     }
 
+    /// Counts what a reader keeps of a listing against its memory. Errors:
+    /// LB-STORE-010 where it would be more than it may keep.
+    pub fn hold(&self, more: usize, store: &str) -> Result<(), Problem> {
+        let all = self.held.fetch_add(more as u64, Relaxed) + more as u64;
+        match all > self.max_held {
+            true => Err(Problem::new(Code::STORE_CEILING, store)
+                .because(format!("what is to be kept of it needs more than {}", Size(self.max_held)))),
+            false => Ok(()),
+        }
+    }
+    /// What was held is let go.
+    pub fn let_go(&self, less: usize) {
+        self.held.fetch_sub(less as u64, Relaxed);
+    }
+
     /// Runs `call` within the deadline and until cancelled.
     pub(super) async fn bound<T>(
         &self,
         call: impl Future<Output = Result<T, NetError>>,
     ) -> Result<T, NetError> {
+        self.meter.allows()?;
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(NetError::Cancelled),

@@ -33,6 +33,7 @@ fn copy(view: &CopyView, now: Time) -> Value {
         "state": view.state, "reason": view.reason, "observed_at": view.observed_at.map(time),
         "last_good": point(view.last_good(), now), "points": view.points(),
         "windows": windows(view.windows()), "gaps": view.gaps().iter().map(gap).collect::<Vec<_>>(),
+        "cost": view.summary.as_ref().map(|s| s.cost),
     })
 }
 
@@ -136,6 +137,7 @@ fn points_of(read: &Read) -> Value {
             value["unrestorable"] = gone.iter().map(one_stretch).collect();
             value["notes"] = json!(report.notes);
             value["cost"] = json!(report.cost);
+            value["listed_at"] = json!(report.listed_at.map(time));
         }
     }
     value

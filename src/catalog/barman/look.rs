@@ -8,11 +8,14 @@ use super::info::{Info, parse};
 use crate::{
     catalog::{
         Cx,
-        list::folders,
+        list::{each, folders},
         option, root,
-        wal::{Archive, SegmentName, SegmentSize, hex8, history},
+        wal::{
+            Archive, SegmentName, SegmentSize, hex8, history,
+            listed::{self, Listed},
+        },
     },
-    net::store::{ListOptions, Repo, show},
+    net::store::{ListOptions, Repo, Version, show},
 };
 
 const MAX_INFO: u64 = 4 << 20;
@@ -20,6 +23,8 @@ const MAX_INFO: u64 = 4 << 20;
 const MAX_BACKUPS: usize = 1_000;
 /// Folders in which a server is looked for where none is named.
 const MAX_SERVERS: usize = 20;
+
+pub(super) use crate::catalog::wal::listed::Kept;
 
 /// Where one server's backups lie: empty, or ending in `/`.
 pub(super) struct Place(String);
@@ -84,22 +89,26 @@ impl Place {
 
     /// Ids of all backups, by folder or by metadata.
     pub async fn ids(&self, repo: &Repo, cx: &Cx) -> Result<BTreeSet<String>, Problem> {
-        let mut ids: BTreeSet<_> = self.described(repo, cx).await?.0;
+        let mut ids: BTreeSet<_> = self.described(repo, cx).await?.0.into_keys().collect();
         ids.extend(folders(repo, &format!("{}base/", self.0), cx).await?.into_iter().filter(|id| is_id(id)));
         Ok(ids)
     }
 
     /// Ids that `meta/` describes, and those that it says are kept.
-    async fn described(&self, repo: &Repo, cx: &Cx) -> Result<(BTreeSet<String>, BTreeSet<String>), Problem> {
+    async fn described(
+        &self,
+        repo: &Repo,
+        cx: &Cx,
+    ) -> Result<(BTreeMap<String, Version>, BTreeSet<String>), Problem> {
         let prefix = format!("{}meta/", self.0);
-        let (mut described, mut kept) = (BTreeSet::new(), BTreeSet::new());
+        let (mut described, mut kept) = (BTreeMap::new(), BTreeSet::new());
         let mut listing = repo.list(prefix.clone(), ListOptions::delimited());
         while let Some(page) = listing.page(&cx.work).await? {
             for entry in page.entries() {
                 let name = entry.key.strip_prefix(prefix.as_bytes());
                 let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) else { continue };
                 if let Some(id) = name.strip_suffix("-backup.info").filter(|id| is_id(id)) {
-                    described.insert(id.to_owned());
+                    described.insert(id.to_owned(), entry.version());
                 } else if let Some(id) = name.strip_suffix("-keep") {
                     kept.insert(id.to_owned());
                 }
@@ -112,18 +121,19 @@ impl Place {
         let mut seen = Seen::default();
         let (described, kept) = self.described(repo, cx).await?;
         let in_base = folders(repo, &format!("{}base/", self.0), cx).await?;
-        seen.ids = described.iter().cloned().chain(in_base.into_iter().filter(|id| is_id(id))).collect();
+        seen.ids = described.keys().cloned().chain(in_base.into_iter().filter(|id| is_id(id))).collect();
         if seen.ids.len() > MAX_BACKUPS {
             let note = format!("only the newest {MAX_BACKUPS} of {} backups are shown", seen.ids.len());
             seen.notes.push(Problem::new(Code::STORE_CEILING, repo.id()).because(note));
         }
         // ids begin with their date: the last are the newest
         let newest: Vec<_> = seen.ids.iter().rev().take(MAX_BACKUPS).cloned().collect();
-        for id in newest {
-            let meta = described.contains(&id).then(|| format!("{}meta/{id}-backup.info", self.0));
+        let looks = newest.into_iter().map(|id| {
+            let meta = described.get(&id).map(|v| (format!("{}meta/{id}-backup.info", self.0), v.clone()));
             let keep = kept.contains(&id).then(|| format!("{}meta/{id}-keep", self.0));
-            seen.backups.push(self.look_into(id, meta, keep, repo, cx).await?);
-        }
+            self.look_into(id, meta, keep, repo, cx)
+        });
+        seen.backups = each(looks).await?;
         let mut told = seen.backups.iter().filter_map(|b| b.info.as_ref()?.as_ref().ok()?.segment);
         seen.size = told.next().unwrap_or_default();
         self.look_at_wal(&mut seen, repo, cx).await?;
@@ -133,13 +143,14 @@ impl Place {
     async fn look_into(
         &self,
         id: String,
-        meta: Option<String>,
+        meta: Option<(String, Version)>,
         keep: Option<String>,
         repo: &Repo,
         cx: &Cx,
     ) -> Result<Backup, Problem> {
         let prefix = format!("{}base/{id}/", self.0);
         let mut backup = Backup { id, ..Backup::default() };
+        let mut info = meta;
         let mut listing = repo.list(prefix.clone(), ListOptions::delimited());
         while let Some(page) = listing.page(&cx.work).await? {
             let name = |key: &[u8]| key.strip_prefix(prefix.as_bytes()).map(show);
@@ -147,15 +158,17 @@ impl Place {
                 let at = entry.modified();
                 backup.newest = backup.newest.max(at);
                 backup.oldest = backup.oldest.into_iter().chain(at).min();
+                if info.is_none() && entry.key.strip_prefix(prefix.as_bytes()) == Some(b"backup.info") {
+                    info = Some((format!("{prefix}backup.info"), entry.version()));
+                }
                 backup.files.extend(name(entry.key).map(|name| (name, entry.size)));
             }
             let inner = page.prefixes().filter_map(|p| name(p.strip_suffix(b"/")?));
             backup.folders.extend(inner);
         }
-        let own = || backup.files.contains_key("backup.info").then(|| format!("{prefix}backup.info"));
-        if let Some(key) = meta.or_else(own) {
-            backup.info = match repo.get_if_there(key.as_bytes(), MAX_INFO, &cx.work).await {
-                Ok(found) => found.map(|object| parse(&object.bytes)),
+        if let Some((key, version)) = info {
+            backup.info = match repo.get_listed(key.as_bytes(), &version, MAX_INFO, &cx.work).await {
+                Ok(found) => found.map(|bytes| parse(&bytes)),
                 // a store that fails says so for all; what is denied is of this one alone
                 Err(problem) if problem.retryable => return Err(problem),
                 Err(problem) => Some(Err(format!("cannot be read: {problem}"))),
@@ -176,37 +189,14 @@ impl Place {
 
     async fn look_at_wal(&self, seen: &mut Seen, repo: &Repo, cx: &Cx) -> Result<(), Problem> {
         let prefix = format!("{}wals/", self.0);
-        let mut histories = BTreeMap::new();
-        let mut listing = repo.list(prefix.clone(), ListOptions::flat());
-        while let Some(page) = listing.page(&cx.work).await? {
-            for entry in page.entries() {
-                let name = entry.key.rsplit(|b| *b == b'/').next().unwrap_or_default();
-                match classify(name, seen.size) {
-                    // an empty file is no segment
-                    Some(Kept::Segment(line, number)) if entry.size > 0 => {
-                        seen.archive.timeline(line).add(number, entry.modified_ms());
-                    }
-                    Some(Kept::Partial(line, number)) => seen.archive.timeline(line).partials.push(number),
-                    Some(Kept::History(line)) => {
-                        histories.insert(line, entry.key.to_vec());
-                    }
-                    _ => {}
-                }
-            }
-        }
-        seen.archive.settle();
+        let size = seen.size;
+        let last = |name: &[u8]| name.rsplit(|b| *b == b'/').next().and_then(|name| classify(name, size));
+        let Listed { archive, histories, .. } = listed::list(&prefix, size, repo, cx, last).await?;
+        seen.archive = archive;
         let notes = history::follow(&mut seen.archive, &histories, &prefix, seen.size, repo, cx).await?;
         seen.notes.extend(notes);
         Ok(())
     }
-}
-
-/// What a name below `wals/` stands for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    Segment(u32, u64),
-    Partial(u32, u64),
-    History(u32),
 }
 
 /// `<24 hex>`, which may be compressed all the same, `<24 hex>.gz`,

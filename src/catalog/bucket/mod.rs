@@ -85,11 +85,13 @@ async fn walk_both(
 ) -> Result<Result<Tally, Problem>, Problem> {
     let mut tally = Tally::default();
     loop {
-        let theirs = match original.peek(&cx.work).await {
+        // both pages at once, where both have come to an end
+        let (theirs, ours) = tokio::join!(original.peek(&cx.work), own.peek(&cx.work));
+        let theirs = match theirs {
             Ok(theirs) => theirs,
             Err(problem) => return Ok(Err(problem)),
         };
-        let ours = own.peek(&cx.work).await?;
+        let ours = ours?;
         match tally.meet(ours, theirs, cx) {
             Step::Over => return Ok(Ok(tally)),
             Step::Own => own.next(),

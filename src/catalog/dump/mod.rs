@@ -12,7 +12,7 @@ use lifeboat_core::model::{
 };
 
 use super::{Cx, option, root};
-use crate::net::store::{ListOptions, Repo, show};
+use crate::net::store::{Repo, show};
 use when::When;
 use whole::Wholeness;
 
@@ -49,15 +49,10 @@ struct Dump {
 
 pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let spec = Spec::of(copy, repo, cx)?;
-    let mut dumps = spec.list(repo, cx).await?;
+    let dumps = spec.list(repo, cx).await?;
     if dumps.is_empty() {
         let place = format!("nothing below {:?} fits {:?}", spec.root, spec.pattern);
         return Err(Problem::new(Code::COPY_NOT_THERE, repo.id()).because(place));
-    }
-    if dumps.len() > KEEP {
-        let note = format!("only the newest {KEEP} of {} dumps are shown", dumps.len());
-        cx.work.note(Problem::new(Code::STORE_CEILING, repo.id()).because(note));
-        dumps.drain(..dumps.len() - KEEP);
     }
     let mut points = judge(&dumps, &spec, cx);
     let newest =
@@ -105,12 +100,12 @@ impl Spec {
         Ok(Self { root: root(copy), pattern, glob, when, sidecar })
     }
 
-    /// Oldest first.
+    /// The newest, oldest first.
     async fn list(&self, repo: &Repo, cx: &Cx) -> Result<Vec<Dump>, Problem> {
         let mut dumps = Vec::new();
-        let mut undated = 0;
-        let mut listing = repo.list(self.root.as_bytes(), ListOptions::flat());
-        while let Some(page) = listing.page(&cx.work).await? {
+        let (mut undated, mut all) = (0, 0);
+        let mut listing = repo.list_wide(self.root.as_bytes(), None, &cx.work).await?;
+        while let Some(page) = listing.page().await? {
             for entry in page.entries() {
                 let Some(key) = entry.key.strip_prefix(self.root.as_bytes()) else { continue };
                 if !self.lets_through(key) {
@@ -119,7 +114,12 @@ impl Spec {
                 let stored = entry.modified();
                 let at = self.when.find(key);
                 undated += usize::from(at.is_none() && self.when.is_in_key());
+                all += 1;
                 dumps.push(Dump { key: key.to_vec(), size: entry.size, at: at.or(stored), stored });
+            }
+            // ten million would not fit into memory, and are not shown either
+            if dumps.len() > 2 * KEEP {
+                keep_newest(&mut dumps);
             }
         }
         if undated > 0 {
@@ -128,7 +128,11 @@ impl Spec {
                 Problem::new(Code::COPY_FORMAT, repo.id()).because(why).next("check `time` and `match`"),
             );
         }
-        dumps.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
+        keep_newest(&mut dumps);
+        if all > dumps.len() {
+            let note = format!("only the newest {KEEP} of {all} dumps are shown");
+            cx.work.note(Problem::new(Code::STORE_CEILING, repo.id()).because(note));
+        }
         Ok(dumps)
     }
 
@@ -141,6 +145,12 @@ impl Spec {
     fn full_key(&self, dump: &Dump) -> Vec<u8> {
         [self.root.as_bytes(), &dump.key].concat()
     }
+}
+
+/// Oldest first.
+fn keep_newest(dumps: &mut Vec<Dump>) {
+    dumps.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
+    dumps.drain(..dumps.len().saturating_sub(KEEP));
 }
 
 /// By name, size and time alone.

@@ -10,8 +10,8 @@ use super::{
     oplog::{Oplog, Slice, parse_name},
 };
 use crate::{
-    catalog::Cx,
-    net::store::{ListOptions, Repo, show},
+    catalog::{Cx, list::each},
+    net::store::{ListOptions, Repo, Version, show},
 };
 
 /// Old versions list every file of a physical backup.
@@ -43,30 +43,40 @@ pub(super) async fn look(root: &str, repo: &Repo, cx: &Cx) -> Result<Seen, Probl
         cx.work.note(Problem::new(Code::STORE_CEILING, repo.id()).because(note));
     }
     // names are times: the last are the newest
-    for name in described.iter().rev().take(MAX_BACKUPS) {
-        let key = format!("{root}{name}.pbm.json");
-        let read = match repo.get_if_there(key.as_bytes(), MAX_META, &cx.work).await {
-            Ok(object) => object.map(|object| parse(&object.bytes)),
-            Err(problem) if problem.retryable => return Err(problem),
-            Err(problem) => Some(Err(format!("cannot be read: {problem}"))),
-        };
-        let mut backup = Backup { meta: read, lack: None };
-        if let Some(Ok(meta)) = &backup.meta
-            && meta.status == "done"
-        {
-            backup.lack = lack(root, name, meta, repo, cx).await?;
-        }
-        seen.backups.insert(name.clone(), backup);
-    }
+    let newest = described.iter().rev().take(MAX_BACKUPS);
+    let looks = newest.map(|(name, version)| look_into(root, name, version, repo, cx));
+    seen.backups.extend(each(looks).await?);
     if seen.backups.is_empty() {
         return Ok(seen);
     }
     // what is named like a backup and has only data: going on, or given up
-    for name in folders.into_iter().filter(|name| !described.contains(name) && is_time(name)) {
+    for name in folders.into_iter().filter(|name| !described.contains_key(name) && is_time(name)) {
         seen.backups.insert(name, Backup::default());
     }
     seen.oplog = oplog(root, repo, cx).await?;
     Ok(seen)
+}
+
+async fn look_into(
+    root: &str,
+    name: &str,
+    version: &Version,
+    repo: &Repo,
+    cx: &Cx,
+) -> Result<(String, Backup), Problem> {
+    let key = format!("{root}{name}.pbm.json");
+    let read = match repo.get_listed(key.as_bytes(), version, MAX_META, &cx.work).await {
+        Ok(found) => found.map(|bytes| parse(&bytes)),
+        Err(problem) if problem.retryable => return Err(problem),
+        Err(problem) => Some(Err(format!("cannot be read: {problem}"))),
+    };
+    let mut backup = Backup { meta: read, lack: None };
+    if let Some(Ok(meta)) = &backup.meta
+        && meta.status == "done"
+    {
+        backup.lack = lack(root, name, meta, repo, cx).await?;
+    }
+    Ok((name.to_owned(), backup))
 }
 
 /// `2026-11-22T14:00:00Z`
@@ -79,14 +89,15 @@ async fn names(
     seen: &mut Seen,
     repo: &Repo,
     cx: &Cx,
-) -> Result<(BTreeSet<String>, BTreeSet<String>), Problem> {
-    let (mut described, mut folders) = (BTreeSet::new(), BTreeSet::new());
+) -> Result<(BTreeMap<String, Version>, BTreeSet<String>), Problem> {
+    let (mut described, mut folders) = (BTreeMap::new(), BTreeSet::new());
     let text = |key: &[u8]| Some(std::str::from_utf8(key.strip_prefix(root.as_bytes())?).ok()?.to_owned());
     let mut listing = repo.list(root, ListOptions::delimited());
     while let Some(page) = listing.page(&cx.work).await? {
-        for name in page.entries().filter_map(|entry| text(entry.key)) {
+        for (name, entry) in page.entries().filter_map(|entry| Some((text(entry.key)?, entry))) {
             seen.is_set_up |= name == ".pbm.init";
-            described.extend(name.strip_suffix(".pbm.json").filter(|n| !n.is_empty()).map(str::to_owned));
+            let backup = name.strip_suffix(".pbm.json").filter(|n| !n.is_empty());
+            described.extend(backup.map(|name| (name.to_owned(), entry.version())));
         }
         folders.extend(page.prefixes().filter_map(|p| text(p.strip_suffix(b"/")?)));
     }

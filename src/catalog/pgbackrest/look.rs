@@ -11,7 +11,11 @@ use crate::{
         Cx,
         list::folders,
         option, root,
-        wal::{Archive, SegmentName, SegmentSize, hex8, history, parse_lsn},
+        wal::{
+            Archive, SegmentName, SegmentSize, hex8, history,
+            listed::{self, Listed},
+            parse_lsn,
+        },
     },
     net::store::{ListOptions, Repo, show},
 };
@@ -20,6 +24,8 @@ use crate::{
 const MAX_INFO: u64 = 64 << 20;
 /// Folders that `backup.info` does not know and that are looked into.
 const MAX_UNLISTED: usize = 20;
+
+pub(super) use crate::catalog::wal::listed::Kept;
 
 /// Where a stanza lies.
 pub(super) struct Place {
@@ -180,46 +186,17 @@ impl Place {
         for cluster in clusters {
             let prefix = format!("{}{}-{}/", self.archive, cluster.version, cluster.id);
             let size = seen.sizes.get(&cluster.id).copied().unwrap_or(SegmentSize::DEFAULT);
-            let mut archive = Archive::default();
-            let mut starts = Vec::new();
-            let mut listing = repo.list(prefix.clone(), ListOptions::flat());
-            let mut histories = BTreeMap::new();
-            while let Some(page) = listing.page(&cx.work).await? {
-                for entry in page.entries() {
-                    let name = entry.key.rsplit(|b| *b == b'/').next().unwrap_or_default();
-                    match classify(name, size) {
-                        // an empty file is no segment
-                        Some(Kept::Segment(line, number)) if entry.size > 0 => {
-                            archive.timeline(line).add(number, entry.modified_ms());
-                        }
-                        Some(Kept::Partial(line, number)) => archive.timeline(line).partials.push(number),
-                        Some(Kept::Label(number)) => starts.push(number),
-                        Some(Kept::History(line)) => {
-                            histories.insert(line, entry.key.to_vec());
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            archive.settle();
+            let last = |name: &[u8]| name.rsplit(|b| *b == b'/').next().and_then(|name| classify(name, size));
+            let Listed { mut archive, histories, oldest_label, .. } =
+                listed::list(&prefix, size, repo, cx, last).await?;
             seen.notes.extend(history::follow(&mut archive, &histories, &prefix, size, repo, cx).await?);
-            if let Some(oldest) = starts.into_iter().min() {
+            if let Some(oldest) = oldest_label {
                 seen.oldest_start.insert(cluster.id, oldest);
             }
             seen.archives.insert(cluster.id, archive);
         }
         Ok(())
     }
-}
-
-/// What a name in the archive stands for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    Segment(u32, u64),
-    Partial(u32, u64),
-    /// A `.backup` file, named after a backup's first segment.
-    Label(u64),
-    History(u32),
 }
 
 /// `<24hex>-<sha1>[.gz]`, `<24hex>.partial-<sha1>`, `<24hex>.<8hex>.backup`, `<8hex>.history`.

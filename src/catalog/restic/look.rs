@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use lifeboat_core::model::{Code, CopyDef, Problem, Time};
 use sha2::{Digest, Sha256};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     catalog::{Cx, cache, root},
-    net::store::{ListOptions, Repo},
+    net::store::{Repo, Spread, Version},
 };
 
 const MAX_SMALL: u64 = 64 << 10;
@@ -28,7 +28,12 @@ const MAX_SNAPSHOTS: usize = 20_000;
 /// Keys that are tried with the password, and locks that are read.
 const MAX_KEYS: usize = 16;
 const MAX_LOCKS: usize = 50;
-const AT_ONCE: usize = 16;
+/// Small files on their way: one costs little but its round trip.
+const AT_ONCE: usize = 96;
+const INDEXES_AT_ONCE: usize = 4;
+/// What one file and one pack take in memory, about.
+const HELD_FILE: usize = 400;
+const HELD_PACK: usize = 64;
 
 /// One file as listed, named after the SHA-256 of its bytes.
 #[derive(Debug, Clone)]
@@ -37,14 +42,15 @@ pub(super) struct File {
     key: Vec<u8>,
     pub size: u64,
     pub modified: Option<Time>,
-    modified_ms: Option<i64>,
-    etag: Vec<u8>,
+    version: Version,
 }
 
 pub(super) type Files = BTreeMap<Id, File>;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Seen {
+    /// Its bytes, as they are stored.
+    pub config: Result<Option<Bytes>, Problem>,
     pub keys: Files,
     pub snapshots: Files,
     pub indexes: Files,
@@ -53,6 +59,21 @@ pub(super) struct Seen {
     pub stored_bytes: u64,
     /// Part of `data/` could not be listed: what is not there may be.
     pub partly: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            config: Ok(None),
+            keys: Files::new(),
+            snapshots: Files::new(),
+            indexes: Files::new(),
+            locks: Files::new(),
+            packs: HashMap::new(),
+            stored_bytes: 0,
+            partly: false,
+        }
+    }
 }
 
 /// What opened the repository, or why nothing did.
@@ -98,9 +119,14 @@ impl<'a> Place<'a> {
     }
 
     pub async fn look(&self) -> Result<Seen, Problem> {
-        let mut seen = Seen { snapshots: self.list("snapshots/").await?, ..Seen::default() };
-        seen.keys = self.list("keys/").await?;
-        seen.locks = self.list("locks/").await?;
+        let work = &self.cx.work;
+        let config = format!("{}config", self.root);
+        let config = self.source().get_if_there(config.as_bytes(), MAX_SMALL, work);
+        // keys, locks and config are of no order: they cost no round trip of their own
+        let (snapshots, keys, locks, config) =
+            tokio::join!(self.list("snapshots/"), self.list("keys/"), self.list("locks/"), config);
+        let mut seen = Seen { snapshots: snapshots?, keys: keys?, locks: locks?, ..Seen::default() };
+        seen.config = config.map(|found| found.map(|object| object.bytes));
         seen.indexes = self.list("index/").await?;
         let small = [&seen.snapshots, &seen.keys, &seen.indexes].into_iter().flat_map(|f| f.values());
         seen.stored_bytes = small.map(|f| f.size).fold(0, u64::saturating_add);
@@ -109,10 +135,9 @@ impl<'a> Place<'a> {
     }
 
     async fn list(&self, folder: &str) -> Result<Files, Problem> {
-        let prefix = format!("{}{folder}", self.root);
-        let mut listing = self.repo.list(prefix, ListOptions::flat());
+        let mut listing = self.listing(folder);
         let mut files = Files::new();
-        while let Some(page) = listing.page(&self.cx.work).await? {
+        while let Some(page) = listing.page().await? {
             for entry in page.entries() {
                 let name = entry.key.rsplit(|b| *b == b'/').next().unwrap_or_default();
                 let Some(id) = id(name) else { continue };
@@ -121,24 +146,34 @@ impl<'a> Place<'a> {
                     key: entry.key.to_vec(),
                     size: entry.size,
                     modified: entry.modified(),
-                    modified_ms: entry.modified_ms(),
-                    etag: entry.etag.to_vec(),
+                    version: entry.version(),
                 };
+                self.cx.work.hold(HELD_FILE, self.repo.id())?;
                 files.insert(id, file);
             }
         }
         Ok(files)
     }
 
+    /// Names are hashes. Keys and locks are few, so that cutting gains nothing.
+    fn listing(&self, folder: &str) -> Spread<'_> {
+        let prefix = format!("{}{folder}", self.root);
+        match folder {
+            "snapshots/" | "data/" => self.repo.list_hex(prefix, &self.cx.work),
+            _ => self.repo.list_whole(prefix, &self.cx.work),
+        }
+    }
+
     async fn list_packs(&self, seen: &mut Seen) -> Result<(), Problem> {
         // what the listing notes on its way tells whether it is whole
         let before = self.cx.work.take_notes();
-        let mut listing = self.repo.list(format!("{}data/", self.root), ListOptions::flat());
-        while let Some(page) = listing.page(&self.cx.work).await? {
+        let mut listing = self.listing("data/");
+        while let Some(page) = listing.page().await? {
             for entry in page.entries() {
                 let name = entry.key.rsplit(|b| *b == b'/').next().unwrap_or_default();
                 seen.stored_bytes = seen.stored_bytes.saturating_add(entry.size);
                 if let Some(id) = id(name) {
+                    self.cx.work.hold(HELD_PACK, self.repo.id())?;
                     seen.packs.insert(id, entry.size);
                 }
             }
@@ -155,8 +190,8 @@ impl<'a> Place<'a> {
         let mut damage = None;
         let mut wrong = false;
         for file in seen.keys.values().take(MAX_KEYS) {
-            let object = self.source().get_if_there(&file.key, MAX_SMALL, &self.cx.work).await?;
-            let Some(bytes) = object.map(|o| o.bytes) else { continue };
+            let found = self.source().get_listed(&file.key, &file.version, MAX_SMALL, &self.cx.work).await?;
+            let Some(bytes) = found else { continue };
             let whole = Sha256::digest(&bytes)[..] == file.id;
             let password = password.clone();
             let opened = tokio::task::spawn_blocking(move || open_key(&bytes, password.expose())).await;
@@ -179,11 +214,9 @@ impl<'a> Place<'a> {
     }
 
     /// Why the repository cannot be used, if `config` is not as it should be.
-    pub async fn config_trouble(&self, key: &Key) -> Result<Option<String>, Problem> {
-        let name = format!("{}config", self.root);
-        let object = self.source().get_if_there(name.as_bytes(), MAX_SMALL, &self.cx.work).await?;
-        let Some(object) = object else { return Ok(Some("its config is gone".to_owned())) };
-        let plain = key.open(&object.bytes).and_then(|p| unpack(p, MAX_UNPACKED));
+    pub fn config_trouble(&self, seen: &Seen, key: &Key) -> Result<Option<String>, Problem> {
+        let Some(bytes) = seen.config.clone()? else { return Ok(Some("its config is gone".to_owned())) };
+        let plain = key.open(&bytes).and_then(|p| unpack(p, MAX_UNPACKED));
         Ok(match plain.and_then(|p| serde_json::from_slice::<Config>(&p).ok()) {
             Some(config) if (1..=2).contains(&config.version) => None,
             Some(config) => Some(format!("it is of version {}, which is not known", config.version)),
@@ -200,44 +233,44 @@ impl<'a> Place<'a> {
         let mut files: Vec<_> = seen.snapshots.values().cloned().collect();
         files.sort_by_key(|f| std::cmp::Reverse(f.modified));
         files.truncate(MAX_SNAPSHOTS);
-        self.all(files, key, MAX_SNAPSHOT).await
+        self.each(files, key, MAX_SNAPSHOT, AT_ONCE).collect().await
     }
 
+    /// One after the other, a few ahead: all at once could fill the memory.
     /// Errors: LB-STORE-010 where the index is larger than may be read.
-    pub async fn indexes(
-        &self,
-        seen: &Seen,
-        key: &Key,
-    ) -> Result<Vec<(File, Result<Index, Trouble>)>, Problem> {
+    pub fn indexes<'s>(
+        &'s self,
+        seen: &'s Seen,
+        key: &'s Key,
+    ) -> Result<impl Stream<Item = (File, Result<Index, Trouble>)> + 's, Problem> {
         let all = seen.indexes.values().map(|f| f.size).fold(0, u64::saturating_add);
         if all > MAX_INDEXES {
             let why = format!("its index is {} MiB, more than is read", all >> 20);
             return Err(Problem::new(Code::STORE_CEILING, self.repo.id()).because(why));
         }
-        Ok(self.all(seen.indexes.values().cloned().collect(), key, MAX_INDEX).await)
+        Ok(self.each(seen.indexes.values().cloned().collect(), key, MAX_INDEX, INDEXES_AT_ONCE))
     }
 
     pub async fn locks(&self, seen: &Seen, key: &Key) -> Vec<(File, Result<Lock, Trouble>)> {
-        self.all(seen.locks.values().take(MAX_LOCKS).cloned().collect(), key, MAX_SMALL).await
+        let files = seen.locks.values().take(MAX_LOCKS).cloned().collect();
+        self.each(files, key, MAX_SMALL, AT_ONCE).collect().await
     }
 
-    async fn all<T: serde::de::DeserializeOwned>(
-        &self,
+    fn each<'s, T: serde::de::DeserializeOwned + 's>(
+        &'s self,
         files: Vec<File>,
-        key: &Key,
+        key: &'s Key,
         max: u64,
-    ) -> Vec<(File, Result<T, Trouble>)> {
-        let each: Vec<_> = files
-            .into_iter()
-            .map(|file| async move {
-                let read = self.read(&file, Some(key), max).await;
-                let read = read.and_then(|plain| {
-                    serde_json::from_slice(&plain).map_err(|_| Trouble::Damaged("it cannot be understood"))
-                });
-                (file, read)
-            })
-            .collect();
-        stream::iter(each).buffered(AT_ONCE).collect().await
+        at_once: usize,
+    ) -> impl Stream<Item = (File, Result<T, Trouble>)> + 's {
+        let each = files.into_iter().map(move |file| async move {
+            let read = self.read(&file, Some(key), max).await;
+            let read = read.and_then(|plain| {
+                serde_json::from_slice(&plain).map_err(|_| Trouble::Damaged("it cannot be understood"))
+            });
+            (file, read)
+        });
+        stream::iter(each).buffered(at_once)
     }
 
     /// One file, opened; as it is stored where no key is given.
@@ -245,16 +278,14 @@ impl<'a> Place<'a> {
         let name = cache::Key {
             store: self.repo.id().to_owned(),
             key: file.key.clone(),
-            size: file.size,
-            modified_ms: file.modified_ms,
-            etag: file.etag.clone(),
+            version: file.version.clone(),
             opened_with: key.map_or([0; 32], Key::fingerprint),
         };
         if let Some(bytes) = cache::get(&name) {
             return Ok(bytes);
         }
-        let object = self.source().get_if_there(&file.key, max, &self.cx.work).await;
-        let stored = object.map_err(Trouble::Unread)?.ok_or(Trouble::Gone)?.bytes;
+        let found = self.source().get_listed(&file.key, &file.version, max, &self.cx.work).await;
+        let stored = found.map_err(Trouble::Unread)?.ok_or(Trouble::Gone)?;
         if Sha256::digest(&stored)[..] != file.id {
             return Err(Trouble::Damaged("its bytes are not those that it was named after"));
         }

@@ -15,13 +15,14 @@ mod parse;
 mod tests;
 mod walk;
 
+use futures::StreamExt;
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, KeyType, PointState, Problem};
 
 use super::{Cx, TEXT, TEXTS, option};
 use crate::net::store::Repo;
 use judge::{Filter, Inside};
 use look::{Opened, Place, Seen, Trouble};
-use packs::Packs;
+use packs::Gather;
 use parse::short;
 
 pub(super) const KEYS: &[KeyDef] = &[
@@ -104,7 +105,7 @@ async fn report(
     inside.doubt = altered.map(|id| {
         format!("key {} was altered after it was written; newer versions of restic refuse it", short(&id))
     });
-    inside.dead = place.config_trouble(&key).await?;
+    inside.dead = place.config_trouble(seen, &key)?;
     inside.snapshots = place.snapshots(seen, &key).await;
     read_index(&mut inside, place, seen, &key).await;
     for (file, lock) in place.locks(seen, &key).await {
@@ -121,29 +122,32 @@ async fn report(
 
 /// restic reads all of the index before it does anything else.
 async fn read_index(inside: &mut Inside, place: &Place<'_>, seen: &Seen, key: &crypt::Key) {
-    let indexes = match place.indexes(seen, key).await {
+    let indexes = match place.indexes(seen, key) {
         Ok(indexes) => indexes,
         Err(problem) => {
             inside.unread = Some(problem.to_string());
             return;
         }
     };
-    if indexes.is_empty() {
-        inside.dead.get_or_insert_with(|| "its index is gone".to_owned());
-    }
-    for (file, index) in &indexes {
+    let mut indexes = std::pin::pin!(indexes);
+    let mut packs = Gather::default();
+    while let Some((file, index)) = indexes.next().await {
         let name = short(&file.id);
         match index {
+            Ok(index) => packs.add(&index, seen),
             Err(Trouble::Damaged(why)) => {
                 inside.dead.get_or_insert_with(|| format!("index {name} is damaged: {why}"));
             }
             Err(Trouble::Unread(problem)) => {
                 inside.unread.get_or_insert_with(|| format!("index {name} could not be read: {problem}"));
             }
-            Ok(_) | Err(Trouble::Gone) => {}
+            Err(Trouble::Gone) => {}
         }
     }
-    inside.packs = Packs::of(indexes.iter().filter_map(|(_, index)| index.as_ref().ok()), seen);
+    if seen.indexes.is_empty() {
+        inside.dead.get_or_insert_with(|| "its index is gone".to_owned());
+    }
+    inside.packs = packs.finish(seen);
 }
 
 /// Whether names and sizes leave open what a snapshot needs.

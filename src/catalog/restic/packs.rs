@@ -8,8 +8,8 @@ use super::{
     parse::{BlobKind, Id, Index, short},
 };
 
-/// Beyond this, only the blobs of trees are kept: about 200 MB of memory.
-const MAX_BLOBS: usize = 2_000_000;
+/// Beyond this, only the blobs of trees are kept: about 50 MB of memory.
+const MAX_BLOBS: usize = 500_000;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spot {
@@ -50,27 +50,36 @@ pub(super) struct Packs {
     pub unnamed: usize,
 }
 
-impl Packs {
-    pub fn of<'a>(indexes: impl Iterator<Item = &'a Index>, seen: &Seen) -> Self {
-        let mut all = Self::default();
-        let mut known: HashMap<Id, u32> = HashMap::new();
-        let mut leaving = HashSet::new();
-        for index in indexes {
-            leaving.extend(index.packs_to_delete.iter().map(|p| p.id));
-            for pack in &index.packs {
-                let there = seen.packs.get(&pack.id).copied();
-                let number = *known.entry(pack.id).or_insert_with(|| {
-                    all.packs.push(Pack { id: pack.id, expected: pack.size(), there, trees: false });
-                    u32::try_from(all.packs.len() - 1).unwrap_or(u32::MAX)
-                });
-                all.add(pack, number);
-            }
+/// Packs in the making, index by index.
+#[derive(Debug, Default)]
+pub(super) struct Gather {
+    all: Packs,
+    known: HashMap<Id, u32>,
+    leaving: HashSet<Id>,
+}
+
+impl Gather {
+    pub fn add(&mut self, index: &Index, seen: &Seen) {
+        let all = &mut self.all;
+        self.leaving.extend(index.packs_to_delete.iter().map(|p| p.id));
+        for pack in &index.packs {
+            let there = seen.packs.get(&pack.id).copied();
+            let number = *self.known.entry(pack.id).or_insert_with(|| {
+                all.packs.push(Pack { id: pack.id, expected: pack.size(), there, trees: false });
+                u32::try_from(all.packs.len() - 1).unwrap_or(u32::MAX)
+            });
+            all.add(pack, number);
         }
-        let named = |id: &&Id| known.contains_key(*id) || leaving.contains(*id);
-        all.unnamed = seen.packs.keys().filter(|id| !named(id)).count();
-        all
     }
 
+    pub fn finish(mut self, seen: &Seen) -> Packs {
+        let named = |id: &&Id| self.known.contains_key(*id) || self.leaving.contains(*id);
+        self.all.unnamed = seen.packs.keys().filter(|id| !named(id)).count();
+        self.all
+    }
+}
+
+impl Packs {
     fn add(&mut self, pack: &super::parse::Pack, number: u32) {
         for blob in &pack.blobs {
             let tree = blob.kind == BlobKind::Tree;

@@ -7,8 +7,11 @@ use lifeboat_core::model::{Code, Problem, Time};
 
 use super::resource::{Backup, Volume, parse, parse_volumes};
 use crate::{
-    catalog::{Cx, list::folders},
-    net::store::{ListOptions, Repo},
+    catalog::{
+        Cx,
+        list::{each, folders},
+    },
+    net::store::{ListOptions, Repo, Version},
 };
 
 const MAX_RESOURCE: u64 = 4 << 20;
@@ -35,8 +38,8 @@ pub(super) struct Found {
     pub volumes: Option<Result<Vec<Volume>, String>>,
     /// Size of the tarball, if there is one.
     pub tarball: Option<u64>,
-    has_resource: bool,
-    has_volumes: bool,
+    has_resource: Option<Version>,
+    has_volumes: Option<Version>,
     pub stored: u64,
     pub oldest: Option<Time>,
     pub newest: Option<Time>,
@@ -53,20 +56,24 @@ pub(super) async fn look(root: &str, schedule: Option<&str>, repo: &Repo, cx: &C
     }
     let mut seen = Seen::default();
     let mut opened = 0;
-    for mut backup in found {
-        if backup.has_resource {
+    let looks = found.into_iter().map(|backup| async {
+        let mut backup = backup;
+        if let Some(version) = &backup.has_resource {
             let key = format!("{prefix}{}/velero-backup.json", backup.name);
-            backup.resource = part(&key, MAX_RESOURCE, parse, repo, cx).await?;
+            backup.resource = part(&key, version, MAX_RESOURCE, parse, repo, cx).await?;
         }
+        Ok(backup)
+    });
+    for mut backup in each(looks).await? {
         if schedule.is_some_and(|schedule| !is_of(schedule, &backup)) {
             continue;
         }
         let phase = backup.resource.as_ref().and_then(|r| r.as_ref().ok()).map(|r| r.status.phase.as_str());
         let worth = matches!(phase, Some("Completed" | "PartiallyFailed"));
-        if worth && backup.has_volumes && opened < OPEN {
+        if let Some(version) = backup.has_volumes.clone().filter(|_| worth && opened < OPEN) {
             opened += 1;
             let key = format!("{prefix}{0}/{0}-volumeinfo.json.gz", backup.name);
-            backup.volumes = part(&key, MAX_VOLUMES, parse_volumes, repo, cx).await?;
+            backup.volumes = part(&key, &version, MAX_VOLUMES, parse_volumes, repo, cx).await?;
         }
         seen.backups.push(backup);
     }
@@ -92,9 +99,9 @@ async fn list(prefix: &str, repo: &Repo, cx: &Cx) -> Result<BTreeMap<String, Fou
             backup.newest = backup.newest.max(entry.modified());
             backup.oldest = backup.oldest.into_iter().chain(entry.modified()).min();
             match file.strip_prefix(name) {
-                _ if file == "velero-backup.json" => backup.has_resource = true,
+                _ if file == "velero-backup.json" => backup.has_resource = Some(entry.version()),
                 Some(".tar.gz") => backup.tarball = Some(entry.size),
-                Some("-volumeinfo.json.gz") => backup.has_volumes = true,
+                Some("-volumeinfo.json.gz") => backup.has_volumes = Some(entry.version()),
                 _ => {}
             }
         }
@@ -105,13 +112,14 @@ async fn list(prefix: &str, repo: &Repo, cx: &Cx) -> Result<BTreeMap<String, Fou
 /// One object of a backup; what is denied or damaged is said of this one alone.
 async fn part<T>(
     key: &str,
+    version: &Version,
     max: u64,
     parse: fn(&[u8]) -> Result<T, String>,
     repo: &Repo,
     cx: &Cx,
 ) -> Result<Option<Result<T, String>>, Problem> {
-    match repo.get_if_there(key.as_bytes(), max, &cx.work).await {
-        Ok(object) => Ok(object.map(|object| parse(&object.bytes))),
+    match repo.get_listed(key.as_bytes(), version, max, &cx.work).await {
+        Ok(found) => Ok(found.map(|bytes| parse(&bytes))),
         Err(problem) if problem.retryable => Err(problem),
         Err(problem) => Ok(Some(Err(format!("cannot be read: {problem}")))),
     }

@@ -7,12 +7,14 @@
 
 pub mod cover;
 pub mod history;
+pub mod listed;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
 use lifeboat_core::model::Time;
+use serde::{Deserialize, Serialize};
 
 /// One segment by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +80,9 @@ impl SegmentSize {
             _ => Self::DEFAULT,
         }
     }
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
     fn per_log(self) -> u64 {
         (1 << 32) / self.0
     }
@@ -101,7 +106,7 @@ impl SegmentSize {
 
 /// Segments without a hole between them, with when the outer ones were stored
 /// (milliseconds since 1970).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     pub first: u64,
     pub last: u64,
@@ -110,7 +115,7 @@ pub struct Run {
 }
 
 /// What of one timeline is archived. Millions of segments fold into few runs.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timeline {
     runs: Vec<Run>,
     /// Where it left its parent, from its history file.
@@ -166,7 +171,7 @@ impl Timeline {
 }
 
 /// All timelines of one cluster's archive.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Archive {
     pub timelines: BTreeMap<u32, Timeline>,
 }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use lifeboat_core::model::{Code, Dur, Point, PointKind, PointState, Problem, Time};
 
 use crate::{
-    catalog::Cx,
-    net::store::{ListOptions, Repo, show},
+    catalog::{Cx, list::each},
+    net::store::{ListOptions, Repo, Version, show},
 };
 
 const SENTINEL: &[u8] = b"_backup_stop_sentinel.json";
@@ -63,7 +63,8 @@ impl Backups {
             for entry in page.entries() {
                 let name = entry.key.strip_prefix(prefix.as_bytes()).and_then(|n| n.strip_suffix(SENTINEL));
                 let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) else { continue };
-                names.entry(name.to_owned()).or_default().sentinel = Some((entry.size, entry.modified()));
+                names.entry(name.to_owned()).or_default().sentinel =
+                    Some((entry.version(), entry.modified()));
             }
             for folder in page.prefixes() {
                 let name = folder.strip_prefix(prefix.as_bytes()).and_then(|n| n.strip_suffix(b"/"));
@@ -86,28 +87,14 @@ impl Backups {
             cx.work.note(Problem::new(Code::STORE_CEILING, repo.id()).because(note));
         }
         let mut attempts = 0;
-        let mut backups = BTreeMap::new();
         // names end in a position or a time: the last are the newest
-        for (name, listed) in names.into_iter().rev().take(MAX_BACKUPS) {
-            let mut backup = Backup::default();
-            let mut looks = listed.has_folder;
-            match listed.sentinel {
-                Some((size, stored)) => {
-                    backup.stored = stored;
-                    backup.sentinel = Some(sentinel(root, &name, size, repo, cx).await?);
-                }
-                None => {
-                    attempts += 1;
-                    looks &= attempts <= MAX_ATTEMPTS;
-                }
-            }
-            if looks {
-                backup.folder = look_into(&format!("{root}basebackups_005/{name}/"), repo, cx).await?;
-            }
-            backup.folder.is_there = listed.has_folder;
-            backups.insert(name, backup);
-        }
-        Ok(Self(backups))
+        let newest = names.into_iter().rev().take(MAX_BACKUPS);
+        let looks = newest.map(|(name, listed)| {
+            attempts += usize::from(listed.sentinel.is_none());
+            let looks = listed.has_folder && (listed.sentinel.is_some() || attempts <= MAX_ATTEMPTS);
+            look_at(root, name, listed, looks, repo, cx)
+        });
+        Ok(Self(each(looks).await?.into_iter().collect()))
     }
 
     /// What a backup cannot be restored without and that is not there, followed
@@ -143,24 +130,49 @@ impl Backups {
 
 #[derive(Debug, Default)]
 struct Listed {
-    sentinel: Option<(u64, Option<Time>)>,
+    sentinel: Option<(Version, Option<Time>)>,
     has_folder: bool,
+}
+
+/// `looks`: whether its folder is looked into.
+async fn look_at(
+    root: &str,
+    name: String,
+    listed: Listed,
+    looks: bool,
+    repo: &Repo,
+    cx: &Cx,
+) -> Result<(String, Backup), Problem> {
+    let mut backup = Backup::default();
+    if let Some((version, stored)) = listed.sentinel {
+        backup.stored = stored;
+        backup.sentinel = Some(sentinel(root, &name, &version, repo, cx).await?);
+    }
+    if looks {
+        backup.folder = look_into(&format!("{root}basebackups_005/{name}/"), repo, cx).await?;
+    }
+    backup.folder.is_there = listed.has_folder;
+    Ok((name, backup))
 }
 
 /// Its bytes; the inner error is about this one alone.
 async fn sentinel(
     root: &str,
     name: &str,
-    size: u64,
+    version: &Version,
     repo: &Repo,
     cx: &Cx,
 ) -> Result<Result<Bytes, String>, Problem> {
-    if size > MAX_SENTINEL {
-        return Ok(Err(format!("has {size} bytes, more than are read")));
+    if version.size > MAX_SENTINEL {
+        return Ok(Err(format!("has {} bytes, more than are read", version.size)));
     }
     let key = [format!("{root}basebackups_005/{name}").as_bytes(), SENTINEL].concat();
-    Ok(match repo.get(&key, None, MAX_SENTINEL, &cx.work).await {
-        Ok(object) => Ok(object.bytes),
+    Ok(match repo.get_listed(&key, version, MAX_SENTINEL, &cx.work).await {
+        Ok(Some(bytes)) => match cx.work.hold(bytes.len(), repo.id()) {
+            Ok(()) => Ok(bytes),
+            Err(problem) => Err(format!("cannot be kept: {problem}")),
+        },
+        Ok(None) => Err("cannot be read: it is gone".to_owned()),
         // a store that fails says so for all of them; what is denied or gone is this one's
         Err(problem) if problem.retryable => return Err(problem),
         Err(problem) => Err(format!("cannot be read: {problem}")),

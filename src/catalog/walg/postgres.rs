@@ -16,10 +16,13 @@ use crate::{
             Archive, SegmentName, SegmentSize,
             cover::{self, Naming, Span, Waits},
             hex8, history,
+            listed::{self, Listed},
         },
     },
-    net::store::{ListOptions, Repo},
+    net::store::Repo,
 };
+
+pub(super) use crate::catalog::wal::listed::Kept;
 
 /// A sentinel, version 1 or 2; positions and the cluster's identity are 64-bit
 /// numbers. Sizes are bytes.
@@ -124,35 +127,12 @@ fn first_segment(name: &str) -> Option<SegmentName> {
 
 async fn look_at_wal(seen: &mut Seen<'_>, root: &str, repo: &Repo, cx: &Cx) -> Result<(), Problem> {
     let prefix = format!("{root}wal_005/");
-    let mut histories = BTreeMap::new();
-    let mut listing = repo.list(prefix.clone(), ListOptions::flat());
-    while let Some(page) = listing.page(&cx.work).await? {
-        for entry in page.entries() {
-            let Some(name) = entry.key.strip_prefix(prefix.as_bytes()) else { continue };
-            match classify(name, seen.size) {
-                // an empty file is no segment
-                Some(Kept::Segment(line, number)) if entry.size > 0 => {
-                    seen.archive.timeline(line).add(number, entry.modified_ms());
-                }
-                Some(Kept::Partial(line, number)) => seen.archive.timeline(line).partials.push(number),
-                Some(Kept::History(line)) => {
-                    histories.insert(line, entry.key.to_vec());
-                }
-                _ => {}
-            }
-        }
-    }
-    seen.archive.settle();
+    let size = seen.size;
+    let Listed { archive, histories, .. } =
+        listed::list(&prefix, size, repo, cx, |name| classify(name, size)).await?;
+    seen.archive = archive;
     seen.notes = history::follow(&mut seen.archive, &histories, &prefix, seen.size, repo, cx).await?;
     Ok(())
-}
-
-/// What a name below `wal_005/` stands for.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    Segment(u32, u64),
-    Partial(u32, u64),
-    History(u32),
 }
 
 /// `<24 hex>.lz4`, `<24 hex>.partial.lz4`, `<8 hex>.history.lz4`; what describes

@@ -12,6 +12,8 @@ pub struct ListOptions {
     pub delimited: bool,
     /// Only keys after this one, in byte order.
     pub start_after: Option<Vec<u8>>,
+    /// Only keys up to this one, itself included.
+    pub until: Option<Vec<u8>>,
 }
 
 impl ListOptions {
@@ -19,7 +21,11 @@ impl ListOptions {
         Self::default()
     }
     pub fn delimited() -> Self {
-        Self { delimited: true, start_after: None }
+        Self { delimited: true, ..Self::default() }
+    }
+    /// Only keys after this one.
+    pub fn after(key: impl Into<Vec<u8>>) -> Self {
+        Self { start_after: Some(key.into()), ..Self::default() }
     }
 }
 
@@ -50,7 +56,20 @@ pub struct Entry<'a> {
     modified: i64,
 }
 
+/// Tells one state of an object from the next: what was replaced since it was
+/// listed is another object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Version {
+    pub etag: Vec<u8>,
+    pub size: u64,
+    /// Milliseconds since 1970.
+    pub modified_ms: Option<i64>,
+}
+
 impl Entry<'_> {
+    pub fn version(&self) -> Version {
+        Version { etag: self.etag.to_vec(), size: self.size, modified_ms: self.modified_ms() }
+    }
     pub fn modified(&self) -> Option<Time> {
         DateTime::from_timestamp_millis(self.modified)
     }
@@ -61,6 +80,14 @@ impl Entry<'_> {
 }
 
 impl Page {
+    /// For a body of so many bytes, of which a third are keys and tags.
+    pub(super) fn with_room(body: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(body / 3),
+            rows: Vec::with_capacity(body / 256),
+            prefixes: Vec::new(),
+        }
+    }
     pub(super) fn push(&mut self, key: &[u8], etag: &[u8], size: u64, modified: Option<i64>) {
         let row =
             Row { key: self.keep(key), etag: self.keep(etag), size, modified: modified.unwrap_or(i64::MIN) };
@@ -98,8 +125,27 @@ impl Page {
         self.rows.retain_mut(|row| strip(&mut row.key));
         self.prefixes.retain_mut(strip);
     }
+    /// Keeps what lies after one key and up to another; whether the end was passed.
+    fn clip(&mut self, after: Option<&[u8]>, until: Option<&[u8]>) -> bool {
+        let passed = until.is_some_and(|until| self.last_key() >= until);
+        let bytes = &self.bytes;
+        let fits = |at: &(u32, u32)| {
+            let key = &bytes[at.0 as usize..at.1 as usize];
+            after.is_none_or(|after| key > after) && until.is_none_or(|until| key <= until)
+        };
+        // most pages lie wholly inside
+        if after.is_some_and(|after| self.first_key().is_some_and(|first| first <= after)) || passed {
+            self.rows.retain(|row| fits(&row.key));
+            self.prefixes.retain(fits);
+        }
+        passed
+    }
+    fn first_key(&self) -> Option<&[u8]> {
+        let first = self.rows.first().map(|row| row.key);
+        first.into_iter().chain(self.prefixes.first().copied()).map(|at| self.slice(at)).min()
+    }
     /// The greatest of keys and prefixes.
-    pub(super) fn last_key(&self) -> &[u8] {
+    pub fn last_key(&self) -> &[u8] {
         let all = self.rows.iter().map(|row| row.key).chain(self.prefixes.iter().copied());
         all.map(|at| self.slice(at)).max().unwrap_or_default()
     }
@@ -149,10 +195,15 @@ impl<'r> Listing<'r> {
         Self { repo, prefix, options, state: State::Begin }
     }
 
+    /// Whether the last page was given.
+    pub fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
     /// The next page; `None` at the end. After an error there is no more.
     pub async fn page(&mut self, work: &Work) -> Result<Option<Page>, Problem> {
         let state = std::mem::replace(&mut self.state, State::Over);
-        let (page, next) = match self.step(state, work).await {
+        let (mut page, mut next) = match self.step(state, work).await {
             Ok(Some(step)) => step,
             Ok(None) => return Ok(None),
             Err(error) => {
@@ -160,6 +211,10 @@ impl<'r> Listing<'r> {
                 return Err(self.repo.problem(error, prefix));
             }
         };
+        // a server that begins earlier than it was asked to costs more, and adds nothing
+        if page.clip(self.options.start_after.as_deref(), self.options.until.as_deref()) {
+            next = State::Over;
+        }
         work.count_keys(page.len(), self.repo.id())?;
         self.state = next;
         Ok(Some(page))

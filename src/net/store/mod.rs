@@ -1,12 +1,17 @@
 //! Opening, listing and reading stores. A new kind of store is one file here,
 //! one variant of `Backend` and one arm of `open`.
 
+mod cache;
 mod credentials;
 mod file;
+mod kept;
 mod key;
 mod listing;
+mod newest;
 mod s3;
+mod s3fast;
 mod s3xml;
+mod spread;
 #[cfg(test)]
 mod tests;
 
@@ -16,15 +21,18 @@ use bytes::Bytes;
 use lifeboat_core::model::{Code, Problem, Store, Time};
 
 use super::{Http, NetError, Secrets, Side, Work};
+pub use cache::Cache;
 pub use file::to_path as as_path;
 pub use key::show;
-pub use listing::{Entry, ListOptions, Listing, Page};
+pub use listing::{Entry, ListOptions, Listing, Page, Version};
+pub use spread::Spread;
 
 /// One store, opened: credentials are resolved, nothing was asked yet.
 #[derive(Debug)]
 pub struct Repo {
     id: String,
     backend: Backend,
+    cache: Option<Arc<Cache>>,
 }
 
 #[derive(Debug)]
@@ -75,13 +83,19 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         }
         _ => return Err(bad("no such kind of store")),
     };
-    Ok(Repo { id, backend })
+    Ok(Repo { id, backend, cache: None })
 }
 
 impl Repo {
     /// A folder, without an estate around it.
     pub fn folder(id: impl Into<String>, root: impl Into<PathBuf>) -> Self {
-        Self { id: id.into(), backend: Backend::Files(Arc::new(file::Files::new(root.into()))) }
+        let backend = Backend::Files(Arc::new(file::Files::new(root.into())));
+        Self { id: id.into(), backend, cache: None }
+    }
+    /// Keeps on disk what `get_listed` reads and what is to be remembered.
+    pub fn caching(mut self, cache: Option<Arc<Cache>>) -> Self {
+        self.cache = cache;
+        self
     }
     /// The id of the store, which heads every problem.
     pub fn id(&self) -> &str {
@@ -141,11 +155,16 @@ impl Repo {
         }
     }
 
-    fn problem(&self, error: NetError, key: Option<&[u8]>) -> Problem {
-        let place = match &self.backend {
+    /// Where it is, for a person, and for telling it from another.
+    fn place(&self) -> String {
+        match &self.backend {
             Backend::S3(s3) => s3.place().to_owned(),
             Backend::Files(files) => files.root().display().to_string(),
-        };
+        }
+    }
+
+    fn problem(&self, error: NetError, key: Option<&[u8]>) -> Problem {
+        let place = self.place();
         let problem = match key {
             None => Problem::new(error.code(Side::Store), &self.id).because(format!("{place}: {error}")),
             Some(key) => Problem::new(error.code(Side::Store), &self.id)

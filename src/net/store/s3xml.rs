@@ -1,12 +1,12 @@
 //! Answers of S3 in XML: pages of ListObjectsV2 and errors. Pure.
 //! Format: the S3 API reference, `ListBucketResult` and `Error`.
 
-use chrono::DateTime;
 use quick_xml::{Reader, events::Event};
 
 use super::{
     key::{form_decode, is_form_encoded, show},
     listing::Page,
+    s3fast::{self, Raw, instant},
 };
 use crate::net::NetError;
 
@@ -22,6 +22,13 @@ pub(super) struct PageEnd {
 /// Reads a page, keys without the leading `root`; keys outside of it are
 /// dropped. Never panics, whatever the bytes.
 pub(super) fn parse_list(body: &[u8], root: &[u8]) -> Result<(Page, PageEnd), NetError> {
+    match s3fast::read(body) {
+        Some(raw) => Ok(finish(raw, root)),
+        None => parse_any(body, root),
+    }
+}
+
+fn parse_any(body: &[u8], root: &[u8]) -> Result<(Page, PageEnd), NetError> {
     let mut reader = Reader::from_reader(body);
     let mut state = Parse::default();
     let mut text: Vec<u8> = Vec::new();
@@ -43,7 +50,7 @@ pub(super) fn parse_list(body: &[u8], root: &[u8]) -> Result<(Page, PageEnd), Ne
                 state.close(tag.local_name().as_ref(), &text);
                 text.clear();
                 if state.depth == 0 {
-                    return Ok(state.finish(root));
+                    return Ok(finish(state.raw, root));
                 }
             }
             Ok(Event::Eof) if state.depth > 0 => {
@@ -63,9 +70,7 @@ pub(super) fn parse_list(body: &[u8], root: &[u8]) -> Result<(Page, PageEnd), Ne
 
 #[derive(Default)]
 struct Parse {
-    page: Page,
-    end: PageEnd,
-    url_encoded: bool,
+    raw: Raw,
     depth: usize,
     in_prefixes: bool,
     key: Vec<u8>,
@@ -99,38 +104,39 @@ impl Parse {
     fn close(&mut self, tag: &[u8], text: &[u8]) {
         self.depth = self.depth.saturating_sub(1);
         match (self.depth, tag) {
-            (1, b"IsTruncated") => self.end.truncated = text == b"true",
-            (1, b"EncodingType") => self.url_encoded = text == b"url",
+            (1, b"IsTruncated") => self.raw.end.truncated = text == b"true",
+            (1, b"EncodingType") => self.raw.url_encoded = text == b"url",
             (1, b"NextContinuationToken") => {
-                self.end.token = std::str::from_utf8(text).ok().filter(|t| !t.is_empty()).map(str::to_owned);
+                self.raw.end.token =
+                    std::str::from_utf8(text).ok().filter(|t| !t.is_empty()).map(str::to_owned);
             }
-            (1, b"Contents") => self.page.push(&self.key, &self.etag, self.size, self.modified),
+            (1, b"Contents") => self.raw.page.push(&self.key, &self.etag, self.size, self.modified),
             (1, b"CommonPrefixes") => self.in_prefixes = false,
             (2, b"Key") => self.key.extend_from_slice(text),
             (2, b"Size") => self.size = parse_u64(text).unwrap_or(0),
-            (2, b"LastModified") => self.modified = parse_instant(text),
+            (2, b"LastModified") => self.modified = instant(text),
             (2, b"ETag") => {
                 let bare = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(text);
                 self.etag.extend_from_slice(bare);
             }
-            (2, b"Prefix") if self.in_prefixes => self.page.push_prefix(text),
+            (2, b"Prefix") if self.in_prefixes => self.raw.page.push_prefix(text),
             _ => {}
         }
     }
+}
 
-    /// Only now is it known whether keys are URL-encoded: some servers say so
-    /// before them, some after. Some say so and send them as they are.
-    fn finish(mut self, root: &[u8]) -> (Page, PageEnd) {
-        if self.url_encoded {
-            self.page.rewrite_keys(|key| {
-                let odd = key.iter().any(|b| matches!(b, b'%' | b'+'));
-                (odd && is_form_encoded(key)).then(|| form_decode(key))
-            });
-        }
-        self.end.last_key = self.page.last_key().to_vec();
-        self.page.strip_root(root);
-        (self.page, self.end)
+/// Only now is it known whether keys are URL-encoded: some servers say so
+/// before them, some after. Some say so and send them as they are.
+fn finish(mut raw: Raw, root: &[u8]) -> (Page, PageEnd) {
+    if raw.url_encoded {
+        raw.page.rewrite_keys(|key| {
+            let odd = key.iter().any(|b| matches!(b, b'%' | b'+'));
+            (odd && is_form_encoded(key)).then(|| form_decode(key))
+        });
     }
+    raw.end.last_key = raw.page.last_key().to_vec();
+    raw.page.strip_root(root);
+    (raw.page, raw.end)
 }
 
 /// `&amp;` and `&#27;`: control characters too, which XML forbids and stores send.
@@ -161,12 +167,6 @@ fn push_reference(name: &[u8], text: &mut Vec<u8>) {
 
 fn parse_u64(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// RFC 3339 to milliseconds since 1970.
-fn parse_instant(text: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(text).ok()?;
-    Some(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis())
 }
 
 fn not_a_listing(body: &[u8]) -> NetError {
@@ -260,6 +260,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_large_stores_send_is_of_the_common_form() {
+        let url = "<EncodingType>url</EncodingType>";
+        let items = [object("r/a%2F%2Fb+c"), object("r/b").replace("&quot;", "\"")].concat()
+            + "<CommonPrefixes><Prefix>r/d/</Prefix></CommonPrefixes>";
+        let body = list(&items, url).replace("t&amp;1", "t1");
+        assert!(s3fast::read(body.as_bytes()).is_some());
+        assert!(s3fast::read(&body.as_bytes()[..body.len() - 1]).is_none());
+    }
+
+    #[test]
     fn keys_sent_as_they_are_stay_as_they_are() {
         let items =
             [object("r/50%25"), object("r/a&amp;b"), object("r/x&#x1b;y"), object("elsewhere")].concat();
@@ -288,6 +298,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn both_ways_of_reading_agree(
+            keys in prop::collection::vec("[a-z/%+&<>; \u{e9}]{1,12}", 0..6),
+            escaped: bool, url: bool, cut in 0usize..2_000, odd in "[<>&;/a-zA-Z \n\"]{0,8}",
+        ) {
+            let escape = |key: &String| key.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            let items: String = keys.iter().map(|k| object(&if escaped { escape(k) } else { k.clone() })).collect();
+            let mut body = list(&items, if url { "<EncodingType>url</EncodingType>" } else { "" });
+            if let Some((at, _)) = body.char_indices().nth(cut) {
+                body.insert_str(at, &odd);
+            }
+            if let Some(raw) = s3fast::read(body.as_bytes()) {
+                let (page, end) = parse_any(body.as_bytes(), b"").unwrap();
+                let (fast, fast_end) = finish(raw, b"");
+                prop_assert_eq!(fast.entries().collect::<Vec<_>>(), page.entries().collect::<Vec<_>>());
+                prop_assert_eq!(fast.prefixes().collect::<Vec<_>>(), page.prefixes().collect::<Vec<_>>());
+                prop_assert_eq!(fast_end, end);
+            }
+        }
         #[test]
         fn no_bytes_panic(body: Vec<u8>, tail in "[<>&;/a-zA-Z#%]{0,60}") {
             let _ = parse_list(&body, b"");

@@ -78,7 +78,10 @@ fn spans(cx: &Cx<'_>, flow: &mut Flow<'_>, key: &CopyKey, report: &CopyReport) -
     for note in &report.notes {
         flow.sentence(cx.span("note         ", Role::Warning), &note.to_string(), cx.role(Role::Text));
     }
-    let cost = format!("{} requests, {}", report.cost.requests, Size(report.cost.bytes));
+    let mut cost = format!("{} requests, {}", report.cost.requests, Size(report.cost.bytes));
+    if let Some(at) = report.listed_at {
+        cost += &format!("; all of it was listed at {}, then its end", moment(at));
+    }
     flow.pair(cx, "read with", vec![cx.span(cost, Role::Dim)]);
     flow.gap();
     flow.rest()

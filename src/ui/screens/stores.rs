@@ -10,12 +10,13 @@ use crate::ui::{
     table::{Column, Table, col, num, one},
 };
 
-const COLUMNS: [Column; 6] = [
+const COLUMNS: [Column; 7] = [
     col("STATE", 10, 10, 0),
     col("STORE", 10, 28, 0),
     col("REGION", 8, 16, 1),
     num("COPIES", 6, 6, 3),
     col("OLDEST SEEN", 11, 14, 2),
+    num("A LOOK COSTS", 12, 24, 5),
     col("WHERE, AND WHAT IS WRONG", 20, u16::MAX, 4),
 ];
 
@@ -24,6 +25,8 @@ struct Standing {
     state: State,
     copies: usize,
     oldest: Option<Time>,
+    /// Of the last look at each of its copies, together.
+    cost: Cost,
     trouble: Option<String>,
 }
 
@@ -31,9 +34,14 @@ fn standing(cx: &Cx<'_>, store: &StoreId) -> Standing {
     let assets = cx.app.shown.iter().flat_map(|a| &a.workloads).flat_map(|w| &w.assets);
     let copies: Vec<_> = assets.flat_map(|a| &a.copies).filter(|c| c.store == *store).collect();
     let worst = copies.iter().max_by_key(|c| c.state);
+    let costs = copies.iter().filter_map(|c| c.summary.as_ref()).map(|s| s.cost);
     Standing {
         state: worst.map_or(State::Unknown, |c| c.state),
         copies: copies.len(),
+        cost: costs.fold(Cost::default(), |all, one| Cost {
+            requests: all.requests + one.requests,
+            bytes: all.bytes + one.bytes,
+        }),
         oldest: copies.iter().map(|c| c.observed_at).min().flatten(),
         trouble: worst.filter(|c| c.state > State::Ok).and_then(|c| c.reason.clone()),
     }
@@ -67,7 +75,16 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
             one(cx.span(place, Role::Text)),
             one(cx.span(standing.copies.to_string(), Role::Text)),
             one(cx.span(oldest, Role::Dim)),
+            one(cx.span(cost(standing.cost), Role::Dim)),
             vec![cx.span(&store.url, Role::Dim), cx.span(trouble, Role::Warning)],
         ]
     });
+}
+
+/// Requests and bytes; empty where nothing was asked.
+pub(super) fn cost(cost: Cost) -> String {
+    match cost.requests {
+        0 => String::new(),
+        requests => format!("{requests} req, {}", Size(cost.bytes)),
+    }
 }

@@ -7,7 +7,7 @@ use lifeboat_core::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{empty, sides, top};
+use super::{empty, sides, stores::cost, top};
 use crate::ui::{
     Cx, Role, bar,
     flow::{Flow, heading},
@@ -173,7 +173,7 @@ fn recovery(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
     flow.rest()
 }
 
-const COLUMNS: [Column; 8] = [
+const COLUMNS: [Column; 9] = [
     col("STATE", 10, 10, 0),
     col("ASSET", 8, 20, 0),
     col("SOURCE", 12, 30, 0),
@@ -181,6 +181,7 @@ const COLUMNS: [Column; 8] = [
     num("LAG/LAST GOOD", 9, 16, 1),
     num("POINTS", 6, 6, 5),
     col("SEEN", 8, 22, 2),
+    num("A LOOK COSTS", 12, 24, 6),
     col("WHY", 10, u16::MAX, 4),
 ];
 
@@ -235,6 +236,7 @@ fn replica(cx: &Cx<'_>, asset: &str, r: &ReplicaView) -> Vec<Cell> {
         one(cx.span(lag, figure(r.freshness))),
         one(cx.span("", Role::Dim)),
         seen(cx, r.observed_at, r.freshness),
+        one(cx.span("", Role::Dim)),
         why(cx, r.reason.as_ref(), r.survives),
     ]
 }
@@ -249,6 +251,7 @@ fn copy(cx: &Cx<'_>, asset: &str, c: &CopyView) -> Vec<Cell> {
         one(cx.span(good, figure(c.freshness))),
         one(cx.span(c.points().to_string(), Role::Dim)),
         seen(cx, c.observed_at, c.freshness),
+        one(cx.span(c.summary.as_ref().map(|s| cost(s.cost)).unwrap_or_default(), Role::Dim)),
         why(cx, c.reason.as_ref(), c.survives),
     ]
 }

@@ -111,6 +111,10 @@ pub struct CopyReport {
     /// For a copy that is a set of objects: what of the original it lacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Behind>,
+    /// When all of it was last listed, where this look only went on from what
+    /// an earlier one had found whole; `None` where it listed everything.
+    #[serde(default)]
+    pub listed_at: Option<Time>,
     pub cost: Cost,
 }
 
