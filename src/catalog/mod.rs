@@ -7,8 +7,10 @@ mod cache;
 mod clock;
 mod dump;
 mod etcd;
+mod git;
 mod list;
 mod litestream;
+mod oci;
 mod pbm;
 mod pgbackrest;
 mod replica;
@@ -57,8 +59,8 @@ pub const FORMATS: &[FormatDef] = &[
     row("dump", dump::KEYS, "Files that each hold everything: SQL dumps, archives."),
     row("bucket", bucket::KEYS, "Objects as they are; each stands for itself."),
     row("terraform", terraform::KEYS, "Terraform state."),
-    row("oci", replica::KEYS, "Images in a registry."),
-    row("git", replica::KEYS, "A Git repository."),
+    row("oci", oci::KEYS, "Images in a registry."),
+    row("git", git::KEYS, "A Git repository."),
     row("litestream", litestream::KEYS, "A SQLite database that Litestream replicates."),
     row("pbm", pbm::KEYS, "Percona Backup for MongoDB."),
     row("xtrabackup", xtrabackup::KEYS, "XtraBackup, streamed to a store."),
@@ -113,7 +115,9 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "restic" => restic::read(copy, repo, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
+        "git" => git::read(copy, repo, cx).await,
         "litestream" => litestream::read(copy, repo, cx).await,
+        "oci" => oci::read(copy, repo, cx).await,
         "pbm" => pbm::read(copy, repo, cx).await,
         "terraform" => terraform::read(copy, repo, cx).await,
         "vault" => vault::read(copy, repo, cx).await,
@@ -203,7 +207,7 @@ mod tests {
     async fn a_format_that_is_not_read_yet_says_so() {
         let cx = Cx::new(Time::UNIX_EPOCH, CancellationToken::new());
         let copy: CopyDef =
-            serde_json::from_value(serde_json::json!({"store": "fra", "format": "oci"})).unwrap();
+            serde_json::from_value(serde_json::json!({"store": "fra", "format": "command"})).unwrap();
         let problem = read(&copy, &Repo::folder("fra", "/nonexistent"), &cx).await.unwrap_err();
         assert_eq!(problem.code, Code::COPY_UNSUPPORTED, "{problem}");
     }
