@@ -5,6 +5,7 @@ mod barman;
 mod bucket;
 mod cache;
 mod clock;
+mod command;
 mod dump;
 mod etcd;
 mod git;
@@ -39,7 +40,8 @@ use lifeboat_core::model::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::net::{Secret, Work, store::Repo};
+use crate::net::{Secret, Secrets, Work, store::Repo};
+pub use command::SCHEMA as POINTS_SCHEMA;
 
 const fn row(id: &'static str, keys: &'static [KeyDef], doc: &'static str) -> FormatDef {
     FormatDef { id, keys, doc }
@@ -66,18 +68,7 @@ pub const FORMATS: &[FormatDef] = &[
     row("xtrabackup", xtrabackup::KEYS, "XtraBackup, streamed to a store."),
     row("etcd", etcd::KEYS, "Snapshots of etcd."),
     row("vault", vault::KEYS, "Snapshots of Vault, OpenBao or Consul."),
-    row(
-        "command",
-        &[
-            KeyDef::required(
-                "run",
-                KeyType::Command,
-                "The program and its arguments; it prints the recovery points as JSON.",
-            ),
-            KeyDef::new("timeout", KeyType::Dur, "How long it may take."),
-        ],
-        "A program of yours that lists the recovery points.",
-    ),
+    row("command", command::KEYS, "A program of yours that lists the recovery points."),
 ];
 
 /// What reading one copy may use, and the present.
@@ -90,11 +81,21 @@ pub struct Cx {
     pub password: Option<Secret>,
     /// Those of `other_stores` that could be opened.
     pub others: BTreeMap<StoreId, Arc<Repo>>,
+    /// With which programs are run and references resolved; `None` where
+    /// nothing may be run.
+    pub secrets: Option<Secrets>,
 }
 
 impl Cx {
     pub fn new(now: Time, cancel: CancellationToken) -> Self {
-        Self { now, work: Work::new(cancel), timezone: None, password: None, others: BTreeMap::new() }
+        Self {
+            now,
+            work: Work::new(cancel),
+            timezone: None,
+            password: None,
+            others: BTreeMap::new(),
+            secrets: None,
+        }
     }
     fn age(&self, of: Time) -> Dur {
         Dur::between(of, self.now)
@@ -113,6 +114,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
         "barman" => barman::read(copy, repo, cx).await,
         "bucket" => bucket::read(copy, repo, cx).await,
         "restic" => restic::read(copy, repo, cx).await,
+        "command" => command::read(copy, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
         "git" => git::read(copy, repo, cx).await,
@@ -133,6 +135,12 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
     report.cost = cx.work.cost();
     report.sort();
     Ok(report)
+}
+
+/// Whether a program asks where the copy lies: then its store is not opened,
+/// and may be one that nothing here could open.
+pub fn asks_itself(copy: &CopyDef) -> bool {
+    copy.format == "command"
 }
 
 /// The stores that a copy's own keys name besides its own, which are to be
@@ -204,10 +212,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_format_that_is_not_read_yet_says_so() {
+    async fn a_format_that_is_not_known_says_so() {
         let cx = Cx::new(Time::UNIX_EPOCH, CancellationToken::new());
         let copy: CopyDef =
-            serde_json::from_value(serde_json::json!({"store": "fra", "format": "command"})).unwrap();
+            serde_json::from_value(serde_json::json!({"store": "fra", "format": "tape"})).unwrap();
         let problem = read(&copy, &Repo::folder("fra", "/nonexistent"), &cx).await.unwrap_err();
         assert_eq!(problem.code, Code::COPY_UNSUPPORTED, "{problem}");
     }

@@ -12,6 +12,7 @@ mod loss;
 mod oci;
 mod pgbackrest;
 mod plans;
+mod programs;
 mod pty;
 mod restic;
 mod tls;
