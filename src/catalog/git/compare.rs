@@ -1,6 +1,6 @@
 //! The refs of a mirror beside those of its original. Pure.
 
-use lifeboat_core::model::{CopyReport, Gap, Point, PointKind, PointState, Time};
+use lifeboat_core::model::{Behind, CopyReport, Gap, Point, PointKind, PointState, Time};
 
 use super::refs::Refs;
 use crate::net::store::show;
@@ -51,8 +51,14 @@ pub(super) fn compare(own: &Refs, original: &Refs, now: Time) -> (CopyReport, Ve
     let unlike = Unlike::of(own, original);
     let (state, reason) = state(&unlike, original);
     let point = point(own, (state == PointState::Usable).then_some(now), state, reason);
-    let gaps = gap(&unlike).into_iter().collect();
-    (CopyReport { points: vec![point], gaps, ..CopyReport::default() }, remarks(&unlike, own, original))
+    let lacking = unlike.missing.len() + unlike.elsewhere.len() + unlike.moved.len();
+    let report = CopyReport {
+        points: vec![point],
+        gaps: gap(&unlike).into_iter().collect(),
+        behind: Some(Behind { objects: lacking as u64, oldest: None }),
+        ..CopyReport::default()
+    };
+    (report, remarks(&unlike, own, original))
 }
 
 /// `why`: what keeps it from being compared.

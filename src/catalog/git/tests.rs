@@ -84,6 +84,7 @@ async fn a_mirror_that_is_behind_is_counted_and_never_last_good() {
     assert_eq!(report.gaps[0].first_missing, "refs/heads/main");
     assert!(report.notes[0].why.contains("behind or one of both was rewritten"), "{:?}", report.notes);
     assert!(report.summary().last_good.is_none());
+    assert_eq!(report.behind, Some(Behind { objects: 1, oldest: None }));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_core::model::{CopyReport, Gap, Point, PointKind, PointState, Time};
+use lifeboat_core::model::{Behind, CopyReport, Gap, Point, PointKind, PointState, Time};
 
 use super::{
     look::{Named, Seen, Trouble},
@@ -41,7 +41,9 @@ pub(super) fn judge(own: &Seen, beside: Result<&Beside<'_>, &str>, now: Time) ->
     }
     let mut remarks = Vec::new();
     if let Ok(beside) = beside {
-        report.gaps.extend(gap(own, beside));
+        let (missing, elsewhere, _) = unlike(own, beside);
+        report.behind = Some(Behind { objects: (missing.len() + elsewhere.len()) as u64, oldest: None });
+        report.gaps.extend(gap(&missing, &elsewhere));
         remarks.extend(extra(own, beside));
     }
     (report, remarks)
@@ -194,17 +196,16 @@ fn named(names: &[String]) -> String {
     }
 }
 
-fn gap(own: &Seen, beside: &Beside<'_>) -> Option<Gap> {
-    let (missing, elsewhere, _) = unlike(own, beside);
+fn gap(missing: &[String], elsewhere: &[String]) -> Option<Gap> {
     let bare = |told: &String| told.split(" (").next().unwrap_or_default().to_owned();
-    let mut names: Vec<_> = missing.iter().chain(&elsewhere).map(bare).collect();
+    let mut names: Vec<_> = missing.iter().chain(elsewhere).map(bare).collect();
     names.sort();
     Some(Gap {
         from: None,
         to: None,
         first_missing: names.first()?.clone(),
         last_missing: names.last()?.clone(),
-        detail: lacks(&missing, &elsewhere),
+        detail: lacks(missing, elsewhere),
     })
 }
 

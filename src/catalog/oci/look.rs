@@ -61,12 +61,11 @@ pub(super) async fn parts(seen: &mut Seen, registry: &Registry<'_>) -> Result<()
     for depth in 0..MAX_DEPTH {
         wanted.retain(|digest| !seen.manifests.contains_key(digest));
         let fits = MAX_PARTS.saturating_sub(seen.manifests.len());
-        let asked = wanted.iter().take(fits).cloned().map(async |digest| {
+        let asked = std::mem::take(&mut wanted).into_iter().take(fits).map(async |digest| {
             let found = manifest(&digest, registry).await?;
             Ok::<_, Problem>((digest, found))
         });
         let found: Vec<_> = stream::iter(asked).buffer_unordered(ABREAST).try_collect().await?;
-        wanted.clear();
         for (digest, found) in found {
             for child in found.iter().flatten() {
                 let into = if child.is_manifest { &mut wanted } else { &mut blobs };

@@ -225,6 +225,7 @@ async fn a_copy_that_is_behind_is_counted_and_never_last_good() {
     );
     assert_eq!((&*report.gaps[0].first_missing, &*report.gaps[0].last_missing), ("1.4.0", "latest"));
     assert_eq!(report.notes[0].why, "1 tags are here and not in the original: mine");
+    assert_eq!(report.behind, Some(Behind { objects: 2, oldest: None }));
     let alone = look(&whole, None).await.unwrap();
     assert_eq!((all(&alone).state, all(&alone).completed_at), (PointState::Unverified, None));
     let emptied = look(&whole, Some(&Images::default())).await.unwrap();
@@ -253,7 +254,7 @@ async fn the_sample_reads_as_its_truth_says() {
     let report = look_beside(
         "oci",
         "api",
-        &at_server(&told["missing_in"].as_str().unwrap()[..], &dr, None).await,
+        &at_server(told["missing_in"].as_str().unwrap(), &dr, None).await,
         Some(original),
         NOW,
     )
