@@ -5,15 +5,19 @@ mod barman;
 mod bucket;
 mod cache;
 mod clock;
+mod command;
 mod dump;
 mod etcd;
+mod git;
 mod list;
 mod litestream;
 mod memories;
+mod oci;
 mod pbm;
 mod pgbackrest;
 mod replica;
 mod restic;
+mod salted;
 mod snapshots;
 mod terraform;
 #[cfg(test)]
@@ -40,7 +44,8 @@ use lifeboat_core::model::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::net::{Secret, Work, store::Repo};
+use crate::net::{Secret, Secrets, Work, store::Repo};
+pub use command::SCHEMA as POINTS_SCHEMA;
 use memories::{Memories, is_whole};
 
 const fn row(id: &'static str, keys: &'static [KeyDef], doc: &'static str) -> FormatDef {
@@ -61,25 +66,14 @@ pub const FORMATS: &[FormatDef] = &[
     row("dump", dump::KEYS, "Files that each hold everything: SQL dumps, archives."),
     row("bucket", bucket::KEYS, "Objects as they are; each stands for itself."),
     row("terraform", terraform::KEYS, "Terraform state."),
-    row("oci", replica::KEYS, "Images in a registry."),
-    row("git", replica::KEYS, "A Git repository."),
+    row("oci", oci::KEYS, "Images in a registry."),
+    row("git", git::KEYS, "A Git repository."),
     row("litestream", litestream::KEYS, "A SQLite database that Litestream replicates."),
     row("pbm", pbm::KEYS, "Percona Backup for MongoDB."),
     row("xtrabackup", xtrabackup::KEYS, "XtraBackup, streamed to a store."),
     row("etcd", etcd::KEYS, "Snapshots of etcd."),
     row("vault", vault::KEYS, "Snapshots of Vault, OpenBao or Consul."),
-    row(
-        "command",
-        &[
-            KeyDef::required(
-                "run",
-                KeyType::Command,
-                "The program and its arguments; it prints the recovery points as JSON.",
-            ),
-            KeyDef::new("timeout", KeyType::Dur, "How long it may take."),
-        ],
-        "A program of yours that lists the recovery points.",
-    ),
+    row("command", command::KEYS, "A program of yours that lists the recovery points."),
 ];
 
 /// What reading one copy may use, and the present.
@@ -95,6 +89,9 @@ pub struct Cx {
     /// Whether nothing may be taken over from earlier looks.
     in_full: AtomicBool,
     memories: Memories,
+    /// With which programs are run and references resolved; `None` where
+    /// nothing may be run.
+    pub secrets: Option<Secrets>,
 }
 
 impl Cx {
@@ -107,6 +104,7 @@ impl Cx {
             others: BTreeMap::new(),
             in_full: AtomicBool::new(false),
             memories: Memories::default(),
+            secrets: None,
         }
     }
     fn age(&self, of: Time) -> Dur {
@@ -148,9 +146,12 @@ async fn read_once(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, P
         "barman" => barman::read(copy, repo, cx).await,
         "bucket" => bucket::read(copy, repo, cx).await,
         "restic" => restic::read(copy, repo, cx).await,
+        "command" => command::read(copy, cx).await,
         "dump" => dump::read(copy, repo, cx).await,
         "etcd" => etcd::read(copy, repo, cx).await,
+        "git" => git::read(copy, repo, cx).await,
         "litestream" => litestream::read(copy, repo, cx).await,
+        "oci" => oci::read(copy, repo, cx).await,
         "pbm" => pbm::read(copy, repo, cx).await,
         "terraform" => terraform::read(copy, repo, cx).await,
         "vault" => vault::read(copy, repo, cx).await,
@@ -159,6 +160,12 @@ async fn read_once(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, P
         "xtrabackup" => xtrabackup::read(copy, repo, cx).await,
         format => Err(Problem::new(Code::COPY_UNSUPPORTED, format!("{} ({format})", repo.id()))),
     }
+}
+
+/// Whether a program asks where the copy lies: then its store is not opened,
+/// and may be one that nothing here could open.
+pub fn asks_itself(copy: &CopyDef) -> bool {
+    copy.format == "command"
 }
 
 /// The stores that a copy's own keys name besides its own, which are to be
@@ -230,10 +237,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_format_that_is_not_read_yet_says_so() {
+    async fn a_format_that_is_not_known_says_so() {
         let cx = Cx::new(Time::UNIX_EPOCH, CancellationToken::new());
         let copy: CopyDef =
-            serde_json::from_value(serde_json::json!({"store": "fra", "format": "oci"})).unwrap();
+            serde_json::from_value(serde_json::json!({"store": "fra", "format": "tape"})).unwrap();
         let problem = read(&copy, &Repo::folder("fra", "/nonexistent"), &cx).await.unwrap_err();
         assert_eq!(problem.code, Code::COPY_UNSUPPORTED, "{problem}");
     }

@@ -1,6 +1,6 @@
 //! Repositories in temporary folders, for tests of readers.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::Arc};
 
 use lifeboat_core::model::*;
 use serde_json::{Value, json};
@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Cx, read};
 use crate::net::{
-    store::Repo,
+    Http, Secrets,
+    store::{Repo, open},
     testing::{Server, s3_repo},
 };
 
@@ -41,6 +42,10 @@ impl Hand {
                 false => self.put(&key, fs::read(path).unwrap(), stored),
             }
         }
+    }
+    /// As a store.
+    pub fn folder(&self, id: &str) -> Repo {
+        Repo::folder(id, self.0.path())
     }
     pub fn put(&self, key: &str, bytes: impl AsRef<[u8]>, stored: &str) {
         let path = self.0.path().join(key);
@@ -157,6 +162,52 @@ async fn what_may_not_be_read_is_said_of_that_backup_alone() {
             |report: &CopyReport| report.points.iter().filter(|p| p.state == PointState::Usable).count();
         assert!(usable(&report) <= usable(&whole), "{format}");
     }
+}
+
+/// What a server of a test answers: status, headers, body.
+pub type Told = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
+/// A server of a test's own: `answer` is given the request's first line and its
+/// head, in lower case.
+pub async fn web(answer: impl Fn(&str, &str) -> Told + Send + Sync + 'static) -> Server {
+    Server::raw(move |mut stream, request| {
+        let line = request.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
+        let (status, headers, body) = answer(&line, &request.to_lowercase());
+        let mut head =
+            format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        let body = if line.starts_with("HEAD ") { Vec::new() } else { body };
+        let whole = [head.as_bytes(), b"\r\n", &body].concat();
+        async move {
+            let _ = stream.write_all(&whole).await;
+            let _ = stream.shutdown().await;
+        }
+    })
+    .await
+}
+
+/// A store opened as of an estate; its `credentials` are in $KEYS.
+pub async fn store(id: &str, url: &str, credentials: Option<&'static str>) -> Result<Repo, Problem> {
+    let reference = credentials.map(|_| json!({"env": "KEYS"}));
+    let store = json!({"id": id, "url": url, "credentials": reference});
+    let secrets = Secrets::new("/nonexistent", []).with_env(move |_| credentials.map(str::to_owned));
+    open(&serde_json::from_value(store).unwrap(), &Http::new(), &secrets).await
+}
+
+/// Reads a copy of what lies in the store `lon`.
+pub async fn look_beside(
+    format: &str,
+    path: &str,
+    own: &Repo,
+    original: Option<Repo>,
+    now: &str,
+) -> Result<CopyReport, Problem> {
+    let options = json!({"replica_of": {"store": "lon", "path": path}});
+    let copy = json!({"store": "fra", "format": format, "path": path, "options": options});
+    let copy: CopyDef = serde_json::from_value(copy).unwrap();
+    let mut cx = Cx::new(at(now), CancellationToken::new());
+    cx.others.extend(original.map(|repo| (StoreId::from("lon"), Arc::new(repo))));
+    read(&copy, own, &cx).await
 }
 
 pub fn point<'r>(report: &'r CopyReport, id: &str) -> &'r Point {

@@ -103,7 +103,11 @@ fn agreed() -> Result<bool, Problem> {
     Ok(read.is_ok() && line.trim() == "trust")
 }
 
-pub fn schema() -> Result<i32, Problem> {
+pub fn schema(points: bool) -> Result<i32, Problem> {
+    if points {
+        print(crate::catalog::POINTS_SCHEMA);
+        return Ok(0);
+    }
     print_json(&config::schema(&VOCABULARY));
     Ok(0)
 }

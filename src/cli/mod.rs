@@ -107,7 +107,11 @@ enum Command {
         hash: Option<String>,
     },
     /// The JSON Schema of the estate's files, for editors
-    Schema,
+    Schema {
+        /// Of what a program prints that lists recovery points (`format = "command"`)
+        #[arg(long)]
+        points: bool,
+    },
     /// The reference of all tables and keys, as Markdown
     #[command(hide = true)]
     Reference,
@@ -231,7 +235,7 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         Some(Command::Init { dir, name }) => estate::init(dir, name),
         Some(Command::Validate) => estate::validate(asked),
         Some(Command::Trust { dir, yes, hash }) => estate::trust(asked, dir, yes, hash.as_deref()),
-        Some(Command::Schema) => estate::schema(),
+        Some(Command::Schema { points }) => estate::schema(points),
         Some(Command::Reference) => estate::reference(),
         Some(Command::Status { workload }) => asking::status(asked, workload.as_deref()),
         Some(Command::Check { format }) => asking::check(asked, format),

@@ -46,9 +46,13 @@ impl Live {
     /// Opens the copy's store and reads it as it is now.
     pub async fn copy(&self, key: &CopyKey, now: Time) -> Result<CopyReport, Problem> {
         let copy = self.estate.copy(key).ok_or_else(|| Problem::new(Code::COPY_NOT_THERE, key))?;
-        let repo = self.open(&copy.store).await?;
+        let repo = match catalog::asks_itself(copy) {
+            true => store::Repo::folder(copy.store.to_string(), self.secrets.estate_dir()),
+            false => self.open(&copy.store).await?,
+        };
         let mut cx = catalog::Cx::new(now, self.stop.child_token());
         cx.timezone = self.estate.defaults.timezone.as_deref().and_then(|name| name.parse().ok());
+        cx.secrets = Some(self.secrets.clone());
         if let Some(password) = &copy.password {
             cx.password = Some(self.secrets.resolve(password).await?);
         }

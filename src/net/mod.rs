@@ -5,6 +5,7 @@ mod error;
 mod guard;
 mod http;
 mod meter;
+mod program;
 mod secret;
 pub mod store;
 #[cfg(test)]
@@ -15,5 +16,6 @@ pub use error::{NetError, Side};
 pub use guard::{Refusal, check_address, resolve};
 pub use http::{Answer, Ask, Http};
 pub use meter::Meter;
+pub use program::ProgramError;
 pub use secret::{Secret, Secrets};
 pub use work::Work;

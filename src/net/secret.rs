@@ -8,10 +8,14 @@ use std::{
     time::Duration,
 };
 
-use lifeboat_core::model::{Code, KeptSecret, Problem, SecretRef};
+use lifeboat_core::model::{Code, Dur, KeptSecret, Problem, SecretRef};
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
-use super::{NetError, Side};
+use super::{
+    NetError, Side,
+    program::{self, Program, ProgramError},
+};
 use crate::config::{TrustedEstate, trust::Unread};
 
 /// A secret is at most this long; a key file is a few kilobytes.
@@ -161,20 +165,44 @@ impl Secrets {
         one_value(read?, path)
     }
 
-    async fn read_command(&self, argv: &[String]) -> Result<Secret, Problem> {
-        let (program, rest) = argv.split_first().ok_or_else(|| missing("command", "it names no program"))?;
-        // It may lie in the estate, and read any file of it: all must be as trusted.
-        if let Some(trusted) = self.trusted.clone() {
-            let same = spawn_blocking(move || trusted.unchanged()).await;
-            same.unwrap_or_else(|e| Err(missing(program, e)))?;
-        }
-        let path = match program.contains('/') {
+    /// A program may lie in the estate, and read any file of it: all must be as trusted.
+    async fn unchanged(&self, program: &str) -> Result<(), Problem> {
+        let Some(trusted) = self.trusted.clone() else { return Ok(()) };
+        let same = spawn_blocking(move || trusted.unchanged()).await;
+        same.unwrap_or_else(|e| Err(missing(program, e)))
+    }
+
+    fn program(&self, program: &str) -> PathBuf {
+        match program.contains('/') {
             true => self.estate_dir.join(program),
             false => {
                 let allowed = self.trusted.as_ref().and_then(|trusted| trusted.program(program));
                 allowed.map_or_else(|| PathBuf::from(program), Path::to_owned)
             }
-        };
+        }
+    }
+
+    /// Runs a program of the estate, or of the machine, in the estate's folder
+    /// and gives back what it prints. Errors: LB-TRUST-002 where the estate is
+    /// not what was trusted; the inner one is the program's.
+    pub async fn run(
+        &self,
+        argv: &[String],
+        env: &[(String, Secret)],
+        timeout: Dur,
+        max_output: usize,
+        cancel: &CancellationToken,
+    ) -> Result<Result<Vec<u8>, ProgramError>, Problem> {
+        let (program, args) = argv.split_first().ok_or_else(|| missing("command", "it names no program"))?;
+        self.unchanged(program).await?;
+        let (path, dir) = (self.program(program), self.estate_dir.clone());
+        Ok(program::run(Program { path, args, dir, env, timeout, max_output }, cancel).await)
+    }
+
+    async fn read_command(&self, argv: &[String]) -> Result<Secret, Problem> {
+        let (program, rest) = argv.split_first().ok_or_else(|| missing("command", "it names no program"))?;
+        self.unchanged(program).await?;
+        let path = self.program(program);
         let run = async {
             let mut child = tokio::process::Command::new(path)
                 .args(rest)

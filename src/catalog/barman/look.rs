@@ -193,7 +193,8 @@ impl Place {
         let last = |name: &[u8]| name.rsplit(|b| *b == b'/').next().and_then(|name| classify(name, size));
         let Listed { archive, histories, .. } = listed::list(&prefix, size, repo, cx, last).await?;
         seen.archive = archive;
-        let notes = history::follow(&mut seen.archive, &histories, &prefix, seen.size, repo, cx).await?;
+        let histories = history::Files { there: &histories, folder: &prefix, key: None };
+        let notes = history::follow(&mut seen.archive, &histories, seen.size, repo, cx).await?;
         seen.notes.extend(notes);
         Ok(())
     }

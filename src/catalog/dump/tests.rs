@@ -149,3 +149,46 @@ async fn what_cannot_be_read_says_why() {
     assert_eq!(undated.notes.len(), 1, "a pattern that fits nothing is said");
     assert_eq!(undated.points[0].state, PointState::Usable);
 }
+
+/// The sample of several kinds of dumps, each as its truth says.
+#[tokio::test]
+async fn the_sample_reads_as_its_truth_says() {
+    use crate::catalog::testing::{Hand, standing};
+    let hand = Hand::of_fixture("dumps/repo", "2026-11-22T12:00:00Z");
+    let options = json!({"match": "pg/**/*.sql.gz", "time": "%Y-%m-%dT%H%MZ", "sidecar": ".sha256"});
+    let report = hand.look("dump", options, NOW).await;
+    let truth = include_str!("../../../tests/fixtures/dumps/truth.json");
+    let truth: Vec<serde_json::Value> = serde_json::from_str(truth).unwrap();
+    assert_eq!(report.points.len(), truth.len());
+    for told in truth {
+        let key = told["key"].as_str().unwrap();
+        let point = crate::catalog::testing::point(&report, key);
+        let (state, why) = match told["ok"].as_str() {
+            None => (PointState::Usable, ""),
+            Some("zero bytes") => (PointState::Failed, "zero bytes"),
+            Some("sha256 mismatch") => (PointState::Suspect, "not the one in its sidecar"),
+            Some("no sidecar") => (PointState::Incomplete, "is missing"),
+            // its hash is that of the bytes that were cut off
+            Some(_) => (PointState::Incomplete, "in the middle of its gzip stream"),
+        };
+        let (found, reason) = standing(&report, key);
+        assert_eq!(found, state, "{key}: {reason}");
+        assert!(reason.contains(why), "{key}: {reason}");
+        if let Some(time) = told["time"].as_str() {
+            assert_eq!(
+                (point.completed_at, point.size_bytes),
+                (Some(at(time)), told["size"].as_u64()),
+                "{key}"
+            );
+        }
+    }
+    let good = report.summary().last_good.unwrap();
+    assert_eq!(good.at, at("2026-11-22T01:30:00Z"), "the newest is empty");
+
+    // a local time in the key, in its own zone
+    let options = json!({"match": "mysql/*", "time": "%Y%m%d_%H%M%S", "timezone": "Europe/Paris"});
+    let report = hand.look("dump", options, NOW).await;
+    let times: Vec<_> = report.points.iter().map(|p| p.completed_at.unwrap()).collect();
+    assert_eq!(times, [at("2026-11-21T01:30:00Z"), at("2026-11-20T01:30:00Z")]);
+    assert!(report.summary().last_good.is_none(), "zstd's first bytes alone make no dump: {report:#?}");
+}

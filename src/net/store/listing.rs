@@ -223,6 +223,7 @@ impl<'r> Listing<'r> {
     async fn step(&self, state: State, work: &Work) -> Result<Option<(Page, State)>, NetError> {
         match (&self.repo.backend, state) {
             (_, State::Over) => Ok(None),
+            (Backend::Web(_), _) => Err(super::no_objects()),
             (Backend::S3(s3), state) => {
                 let cursor = match state {
                     State::S3(cursor) => cursor,

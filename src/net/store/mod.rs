@@ -1,6 +1,7 @@
 //! Opening, listing and reading stores. A new kind of store is one file here,
 //! one variant of `Backend` and one arm of `open`.
 
+mod bearer;
 mod cache;
 mod credentials;
 mod file;
@@ -14,6 +15,7 @@ mod s3xml;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod web;
 
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
@@ -26,6 +28,7 @@ pub use file::to_path as as_path;
 pub use key::show;
 pub use listing::{Entry, ListOptions, Listing, Page, Version};
 pub use spread::Spread;
+pub use web::{Web, WebKind};
 
 /// One store, opened: credentials are resolved, nothing was asked yet.
 #[derive(Debug)]
@@ -39,6 +42,8 @@ pub struct Repo {
 enum Backend {
     S3(Box<s3::S3>),
     Files(Arc<file::Files>),
+    /// Holds no objects: `Repo::web` gives it to the formats that speak to it.
+    Web(Box<Web>),
 }
 
 /// What was read of one object.
@@ -78,7 +83,10 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
             let path = key::percent_decode(path.as_bytes());
             Backend::Files(Arc::new(file::Files::new(secrets.estate_dir().join(file::to_path(&path)))))
         }
-        "gs" | "az" | "http" | "https" | "oci" | "git+https" => {
+        scheme if let Some(kind) = web::kind_of(scheme) => {
+            Backend::Web(Box::new(web::open(store, kind, http, secrets).await?))
+        }
+        "gs" | "az" | "http" | "https" => {
             return Err(bad("this kind of store is not built in yet"));
         }
         _ => return Err(bad("no such kind of store")),
@@ -125,6 +133,7 @@ impl Repo {
         match &self.backend {
             Backend::S3(s3) => s3.get(key, range, max_bytes, work).await.map_err(told),
             Backend::Files(files) => files.get(key, range, max_bytes, work).await.map_err(told),
+            Backend::Web(_) => Err(told(no_objects())),
         }
     }
 
@@ -147,6 +156,7 @@ impl Repo {
         let met = match &self.backend {
             Backend::S3(s3) => s3.head(key, work).await,
             Backend::Files(files) => files.head(key, work).await,
+            Backend::Web(_) => Err(no_objects()),
         };
         match met {
             Ok(meta) => Ok(Some(meta)),
@@ -160,10 +170,20 @@ impl Repo {
         match &self.backend {
             Backend::S3(s3) => s3.place().to_owned(),
             Backend::Files(files) => files.root().display().to_string(),
+            Backend::Web(web) => web.shown().to_owned(),
         }
     }
 
-    fn problem(&self, error: NetError, key: Option<&[u8]>) -> Problem {
+    /// The registry or Git server that this is, if it is one.
+    pub fn web(&self) -> Option<&Web> {
+        match &self.backend {
+            Backend::Web(web) => Some(web),
+            _ => None,
+        }
+    }
+
+    /// What was met when it was asked for `key`, as a problem of this store.
+    pub fn problem(&self, error: NetError, key: Option<&[u8]>) -> Problem {
         let place = self.place();
         let problem = match key {
             None => Problem::new(error.code(Side::Store), &self.id).because(format!("{place}: {error}")),
@@ -176,4 +196,8 @@ impl Repo {
             _ => problem,
         }
     }
+}
+
+fn no_objects() -> NetError {
+    NetError::Missing("it is no store of objects: use `format` oci or git".to_owned())
 }
