@@ -1,6 +1,7 @@
 //! Opening, listing and reading stores. A new kind of store is one file here,
 //! one variant of `Backend` and one arm of `open`.
 
+mod cloud;
 mod credentials;
 mod file;
 mod key;
@@ -15,7 +16,8 @@ use std::{ops::Range, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use lifeboat_core::model::{Code, Problem, Store, Time};
 
-use super::{Http, NetError, Secrets, Side, Work};
+use super::{Answer, Http, NetError, Secrets, Side, Work};
+pub use cloud::{About, Question};
 pub use file::to_path as as_path;
 pub use key::show;
 pub use listing::{Entry, ListOptions, Listing, Page};
@@ -31,6 +33,7 @@ pub struct Repo {
 enum Backend {
     S3(Box<s3::S3>),
     Files(Arc<file::Files>),
+    Cloud(Box<cloud::Cloud>),
 }
 
 /// What was read of one object.
@@ -59,10 +62,7 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         "s3" => {
             let place = s3::Place::of(store, rest).map_err(|why| bad(&why))?;
             let credential = credentials::resolve(store, secrets).await?;
-            let ca = match &store.ca {
-                Some(ca) => Some(secrets.ca(ca, Side::Store, &id).await?),
-                None => None,
-            };
+            let ca = ca(store, secrets).await?;
             Backend::S3(Box::new(s3::S3::new(place, credential, ca, Arc::clone(http))))
         }
         "file" => {
@@ -70,12 +70,31 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
             let path = key::percent_decode(path.as_bytes());
             Backend::Files(Arc::new(file::Files::new(secrets.estate_dir().join(file::to_path(&path)))))
         }
-        "gs" | "az" | "http" | "https" | "oci" | "git+https" => {
-            return Err(bad("this kind of store is not built in yet"));
+        "gs" | "az" | "http" | "https" => {
+            Backend::Cloud(Box::new(cloud::open(store, scheme, rest, http, secrets).await?))
         }
+        "oci" | "git+https" => return Err(bad("this kind of store is not built in yet")),
         _ => return Err(bad("no such kind of store")),
     };
     Ok(Repo { id, backend })
+}
+
+/// The authorities that a store's certificate may come from, besides the system's.
+async fn ca(store: &Store, secrets: &Secrets) -> Result<Option<Vec<u8>>, Problem> {
+    match &store.ca {
+        Some(ca) => Ok(Some(secrets.ca(ca, Side::Store, store.id.as_str()).await?)),
+        None => Ok(None),
+    }
+}
+
+/// What speaks there, which decides what it can be asked besides its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    S3,
+    Gcs,
+    Azure,
+    WebDav,
+    Folder,
 }
 
 impl Repo {
@@ -89,7 +108,31 @@ impl Repo {
     }
     /// Whether a listing can begin in the middle for the price of one request.
     pub fn is_seekable(&self) -> bool {
-        matches!(self.backend, Backend::S3(_))
+        matches!(self.kind(), Kind::S3 | Kind::Gcs)
+    }
+    /// Whether an object is there only once it is whole; a file grows.
+    pub fn appears_whole(&self) -> bool {
+        matches!(self.kind(), Kind::S3 | Kind::Gcs | Kind::Azure)
+    }
+    pub fn kind(&self) -> Kind {
+        match &self.backend {
+            Backend::S3(_) => Kind::S3,
+            Backend::Files(_) => Kind::Folder,
+            Backend::Cloud(cloud) => cloud.kind(),
+        }
+    }
+
+    /// Asks what only this kind of store understands; any status is an answer.
+    /// Errors: those of getting one, and LB-STORE-011 where nothing can be asked.
+    pub async fn question(&self, question: &Question<'_>, work: &Work) -> Result<Answer, Problem> {
+        let answer = match &self.backend {
+            Backend::S3(s3) => s3.question(question, work).await,
+            Backend::Cloud(cloud) => cloud.question(question, work).await,
+            Backend::Files(_) => {
+                return Err(Problem::new(Code::STORE_URL, &self.id).because("a folder has no settings"));
+            }
+        };
+        answer.map_err(|e| self.problem(e, None))
     }
 
     /// Walks the keys that begin with `prefix`, in byte order.
@@ -111,6 +154,7 @@ impl Repo {
         match &self.backend {
             Backend::S3(s3) => s3.get(key, range, max_bytes, work).await.map_err(told),
             Backend::Files(files) => files.get(key, range, max_bytes, work).await.map_err(told),
+            Backend::Cloud(cloud) => cloud.get(key, range, max_bytes, work).await.map_err(told),
         }
     }
 
@@ -133,6 +177,7 @@ impl Repo {
         let met = match &self.backend {
             Backend::S3(s3) => s3.head(key, work).await,
             Backend::Files(files) => files.head(key, work).await,
+            Backend::Cloud(cloud) => cloud.head(key, work).await,
         };
         match met {
             Ok(meta) => Ok(Some(meta)),
@@ -145,6 +190,7 @@ impl Repo {
         let place = match &self.backend {
             Backend::S3(s3) => s3.place().to_owned(),
             Backend::Files(files) => files.root().display().to_string(),
+            Backend::Cloud(cloud) => cloud.place().to_owned(),
         };
         let problem = match key {
             None => Problem::new(error.code(Side::Store), &self.id).because(format!("{place}: {error}")),

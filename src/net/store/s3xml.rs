@@ -8,7 +8,7 @@ use super::{
     key::{form_decode, is_form_encoded, show},
     listing::Page,
 };
-use crate::net::NetError;
+use crate::net::{NetError, xml::push_reference};
 
 /// What a page says about the next one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -130,32 +130,6 @@ impl Parse {
         self.end.last_key = self.page.last_key().to_vec();
         self.page.strip_root(root);
         (self.page, self.end)
-    }
-}
-
-/// `&amp;` and `&#27;`: control characters too, which XML forbids and stores send.
-fn push_reference(name: &[u8], text: &mut Vec<u8>) {
-    let number = |digits: &[u8], radix| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        char::from_u32(u32::from_str_radix(digits, radix).ok()?)
-    };
-    let found = match name {
-        b"amp" => Some('&'),
-        b"lt" => Some('<'),
-        b"gt" => Some('>'),
-        b"quot" => Some('"'),
-        b"apos" => Some('\''),
-        [b'#', b'x' | b'X', hex @ ..] => number(hex, 16),
-        [b'#', decimal @ ..] => number(decimal, 10),
-        _ => None,
-    };
-    match found {
-        Some(c) => text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => {
-            text.push(b'&');
-            text.extend_from_slice(name);
-            text.push(b';');
-        }
     }
 }
 
