@@ -149,11 +149,11 @@ fn judge(setting: &Setting, answer: Result<Answer, Problem>) -> Said {
                     Err(error) => Said::Unknown(format!("{call}: {error}")),
                 }
             }
-            Some(b"ListBucketResult") => Said::NotSupported(format!(
-                "{call}: it answered with a listing, as servers do that ignore what they do not know"
-            )),
+            Some(b"ListBucketResult") => {
+                Said::NotSupported(format!("{call}: it answered with a listing, so it ignores the question"))
+            }
             _ if answer.body.trim_ascii() == b"{}" || answer.body.is_empty() => Said::NotSupported(format!(
-                "{call}: it answered with nothing, as servers do that do not know the question"
+                "{call}: it answered with nothing, so it does not know the question"
             )),
             _ => Said::Unknown(format!("{call}: the answer is not what S3 says")),
         };
@@ -211,10 +211,7 @@ pub(super) async fn read(repo: &Repo, newest: &Newest, work: &Work) -> Result<Po
         replication: replication.fact(REPLICATION.call, replication_of),
         lifecycle: lifecycle.fact(LIFECYCLE.call, lifecycle_of),
         public: public(policy, acl, block),
-        location: judge(&LOCATION, first).fact(LOCATION.call, |flat| {
-            // the first region has no name here
-            Set(flat.get("").unwrap_or("us-east-1").to_owned())
-        }),
+        location: location(judge(&LOCATION, first)),
         access_log: logging.fact(LOGGING.call, |flat| match flat.get("LoggingEnabled/TargetBucket") {
             Some(bucket) => {
                 Set(format!("{bucket}/{}", flat.get("LoggingEnabled/TargetPrefix").unwrap_or_default()))
@@ -226,6 +223,14 @@ pub(super) async fn read(repo: &Repo, newest: &Newest, work: &Work) -> Result<Po
             Err(why) => unknown(why),
         },
     })
+}
+
+/// The first region of AWS has no name there.
+fn location(said: Said) -> Fact<String> {
+    let named = matches!(&said, Said::Told(flat) if flat.get("").is_some());
+    let how =
+        if named { "GetBucketLocation" } else { "GetBucketLocation names none, which on AWS is this one" };
+    said.fact(how, |flat| Set(flat.get("").unwrap_or("us-east-1").to_owned()))
 }
 
 /// HEAD of the newest object; `Err` says why there is none.
