@@ -125,6 +125,31 @@ async fn what_is_set_and_what_is_not_is_told_and_held_against_what_is_expected()
     assert_eq!(found[0].severity, State::Critical, "{found:?}");
 }
 
+/// rclone's S3 answers nearly every question with a listing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_answers_any_question_with_a_listing_is_seen_through() {
+    let Some(tool) = tool("venv/bin/rclone") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("backups/pg")).unwrap();
+    std::fs::write(dir.path().join("backups/pg/a"), "x").unwrap();
+    let server = start(&tool, |command, port| {
+        command.args(["serve", "s3", "--addr", &format!("127.0.0.1:{port}"), "--auth-key", "AK,SKSKSKSK"]);
+        command.arg(dir.path()).env("RCLONE_CONFIG", "/dev/null");
+    });
+    let store =
+        json!({"id": "r", "url": "s3://backups", "endpoint": server.url(), "credentials": {"env": "KEYS"}});
+    let keys = r#"{"access_key_id":"AK","secret_access_key":"SKSKSKSK"}"#;
+    let open = repo(Path::new("/nonexistent"), store, keys).await.unwrap();
+    let posture = posture::read(&open, &["pg".to_owned()], &work()).await.unwrap();
+    for name in ["object_lock", "encryption", "replication", "access_log", "lifecycle"] {
+        let (_, answer, how) = posture.rows().into_iter().find(|(row, ..)| *row == name).unwrap();
+        assert_eq!(answer, Answer::NotSupported, "{name}: {how}");
+        assert!(how.contains("a listing") || how.contains("nothing"), "{name}: {how}");
+    }
+    assert_eq!(posture.versioning.answer, Answer::NotSet, "{posture:?}");
+    assert_eq!(posture.public.answer, Answer::Unknown, "no answer at all is no all-clear: {posture:?}");
+}
+
 /// The command itself, over an estate that is trusted.
 #[test]
 fn the_command_tells_settings_and_findings_to_scripts() {
