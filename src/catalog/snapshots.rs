@@ -60,7 +60,7 @@ pub(super) async fn read(copy: &CopyDef, kind: &Kind, repo: &Repo, cx: &Cx) -> R
                 .next("keep the times when copying, or copy each snapshot as it is made"),
         );
     }
-    let mut found = judge(&files, kind, !repo.is_seekable(), cx);
+    let mut found = judge(&files, kind, !repo.appears_whole(), cx);
     prove(&files, &mut found, &root, kind, repo, cx).await;
     let points = files.iter().zip(found).map(|(file, found)| point(file, found)).collect();
     Ok(CopyReport { points, ..CopyReport::default() })

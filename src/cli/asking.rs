@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::opened::setting;
 use super::{Asked, CheckFormat, block_on, exit, named, print, print_json};
-use crate::engine::{Setting, once};
+use crate::engine::{Live, Setting, has_posture, once};
 use crate::report;
 
 /// How long after a failure a probe is asked once more.
@@ -136,6 +136,30 @@ fn duration(text: &str) -> Result<Dur, Problem> {
             Err(named::wrong(clean_line(text), "it is no length of time").next("write 6h, 30d or 1d12h"))
         }
     }
+}
+
+pub fn stores(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let only = only.map(|word| named::store(setting.estate(), word)).transpose()?;
+    let wanted: Vec<_> = match only {
+        Some(store) => vec![store],
+        None => setting.estate().stores.iter().filter(|store| has_posture(store)).collect(),
+    };
+    let live = Live::new(&setting.trusted, CancellationToken::new());
+    let all = block_on(futures::future::join_all(wanted.iter().map(|s| live.posture_of(&s.id))))?;
+    let at = setting.clock.now();
+    let told: Vec<_> = wanted
+        .into_iter()
+        .zip(&all)
+        .map(|(store, posture)| report::Asked { store, at, posture: posture.as_ref() })
+        .collect();
+    match asked.json {
+        true => print_json(&report::stores(&told)),
+        false => print(&report::stores_text(&told)),
+    }
+    let findings = told.iter().flat_map(|one| one.findings()).map(|f| code(f.severity));
+    let silent = told.iter().filter(|one| one.posture.is_err()).map(|_| code(State::Unknown));
+    Ok(worst(findings.chain(silent)))
 }
 
 pub fn instant(text: &str) -> Result<Time, Problem> {

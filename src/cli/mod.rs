@@ -133,6 +133,11 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         until: Option<String>,
     },
+    /// What stores are set to, and what the estate expects of them, asked now
+    Stores {
+        /// One store; all by default
+        store: Option<String>,
+    },
     /// The verdict per workload if this were lost
     WhatIf {
         /// A region, or KIND:ID; `=MODE` for gone, impaired, compromised, corrupted
@@ -242,6 +247,7 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         Some(Command::Points { subject, span, until }) => {
             asking::points(asked, &subject, span.as_deref(), until.as_deref())
         }
+        Some(Command::Stores { store }) => asking::stores(asked, store.as_deref()),
         Some(Command::WhatIf { lost, clean_before }) => {
             asking::what_if(asked, &lost, clean_before.as_deref())
         }

@@ -66,6 +66,11 @@ pub fn runbook<'a>(estate: &'a Estate, word: &str) -> Result<&'a Runbook, Proble
     meant(word, &all).and_then(|id| estate.runbook(id)).ok_or_else(|| unknown("runbook", word, &all))
 }
 
+pub fn store<'a>(estate: &'a Estate, word: &str) -> Result<&'a Store, Problem> {
+    let all: Vec<_> = estate.stores.iter().map(|s| (s.id.as_str(), "")).collect();
+    meant(word, &all).and_then(|id| estate.store(id)).ok_or_else(|| unknown("store", word, &all))
+}
+
 pub fn asset<'a>(workload: &'a Workload, word: &str) -> Result<&'a Asset, Problem> {
     let all: Vec<_> = workload.assets.iter().map(|a| (a.id.as_str(), "")).collect();
     let what = format!("asset of {}", workload.id);

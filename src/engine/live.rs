@@ -12,10 +12,10 @@ use super::Reading;
 use crate::catalog;
 use crate::config::TrustedEstate;
 use crate::net::{
-    Http, Secrets,
+    Http, Secrets, Work,
     store::{self, Cache},
 };
-use crate::probe::Prober;
+use crate::probe::{self, Prober};
 
 /// What a trusted estate is looked at with. Nothing else connects.
 #[derive(Clone)]
@@ -68,6 +68,20 @@ impl Live {
         catalog::read(copy, &repo, &cx).await
     }
 
+    /// Opens the store and asks what it is set to.
+    pub async fn posture_of(&self, id: &StoreId) -> Result<Posture, Problem> {
+        let assets = self.estate.workloads.iter().flat_map(|w| &w.assets);
+        let copies = assets.flat_map(|a| &a.copies).filter(|c| c.store == *id);
+        let mut paths: Vec<_> = copies.map(|c| c.path.trim_matches('/').to_owned()).collect();
+        paths.sort_unstable();
+        paths.dedup();
+        if paths.is_empty() {
+            paths.push(String::new());
+        }
+        let repo = self.open(id).await?;
+        probe::posture::read(&repo, &paths, &Work::new(self.stop.child_token())).await
+    }
+
     async fn open(&self, id: &StoreId) -> Result<store::Repo, Problem> {
         let declared = self.estate.store(id.as_str());
         let declared = declared.ok_or_else(|| Problem::new(Code::STORE_MISSING, id))?;
@@ -78,5 +92,8 @@ impl Live {
 impl Reading for Live {
     fn read<'a>(&'a self, copy: &'a CopyKey, now: Time) -> BoxFuture<'a, Result<CopyReport, Problem>> {
         self.copy(copy, now).boxed()
+    }
+    fn posture<'a>(&'a self, store: &'a StoreId) -> BoxFuture<'a, Result<Posture, Problem>> {
+        self.posture_of(store).boxed()
     }
 }

@@ -11,12 +11,12 @@ mod sources;
 mod tests;
 
 use futures::future::BoxFuture;
-use lifeboat_core::model::{CopyKey, CopyReport, Problem, Time, Vocabulary};
+use lifeboat_core::model::{CopyKey, CopyReport, Posture, Problem, StoreId, Time, Vocabulary};
 
 pub use live::Live;
 pub use poll::{Poller, once};
 pub use session::{Declared, Event, Request, Session, Setting, Wanted};
-pub use sources::{Asked, Source, sources};
+pub use sources::{Asked, Source, has_posture, sources};
 
 /// Every kind this build knows.
 pub const VOCABULARY: Vocabulary =
@@ -26,6 +26,10 @@ pub const VOCABULARY: Vocabulary =
 pub trait Reading: Send + Sync {
     /// Reads one copy as it is now; bounded by the caller's deadline as well.
     fn read<'a>(&'a self, copy: &'a CopyKey, now: Time) -> BoxFuture<'a, Result<CopyReport, Problem>>;
+    /// What a store is set to; nothing is known where nobody can ask.
+    fn posture<'a>(&'a self, _store: &'a StoreId) -> BoxFuture<'a, Result<Posture, Problem>> {
+        Box::pin(async { Ok(Posture::default()) })
+    }
 }
 
 /// The machine's clock.

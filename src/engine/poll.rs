@@ -45,6 +45,7 @@ impl Means {
 enum Found {
     Probe(ProbeKey, Result<ProbeReading, Problem>),
     Copy(CopyKey, Result<CopySummary, Problem>),
+    Posture(StoreId, Result<Posture, Problem>),
 }
 
 impl Found {
@@ -52,6 +53,7 @@ impl Found {
         match self {
             Self::Probe(_, result) => result.as_ref().err(),
             Self::Copy(_, result) => result.as_ref().err(),
+            Self::Posture(_, result) => result.as_ref().err(),
         }
     }
 }
@@ -77,6 +79,12 @@ async fn ask(means: &Means, source: &Source) -> Found {
             let answer = timeout(bound, means.reading.read(key, now)).await;
             let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::STORE_TIMEOUT, key)));
             Found::Copy(key.clone(), result.map(|report| report.summary()))
+        }
+        Asked::Posture(store) => {
+            let _permit = means.reads.acquire().await;
+            let answer = timeout(bound, means.reading.posture(store)).await;
+            let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::STORE_TIMEOUT, store)));
+            Found::Posture(store.clone(), result)
         }
     }
 }
@@ -105,6 +113,9 @@ impl Picture {
                 Asked::Copy(key) => {
                     seen.copies.insert(key.clone(), Arc::new(Observed::never(source.every)));
                 }
+                Asked::Posture(store) => {
+                    seen.postures.insert(store.clone(), Arc::new(Observed::never(source.every)));
+                }
             }
         }
         seen
@@ -130,6 +141,7 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
     match found {
         Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
         Found::Copy(key, result) => put(seen.copies.get_mut(&key), result.map(Arc::new), at),
+        Found::Posture(store, result) => put(seen.postures.get_mut(&store), result, at),
     }
 }
 
@@ -240,16 +252,16 @@ async fn wait(source: &Source, due: Instant, refresh: &mut watch::Receiver<Optio
 
 /// When to ask next. Probes keep their pace for three failures, so that a loss
 /// is seen within two polls, then ask up to four times more seldom. A
-/// repository that failed is tried again soon, then ever later, never more
+/// repository or a store that failed is tried again soon, then ever later, never more
 /// seldom than its refresh.
 fn next_due(source: &Source, last: Instant, failures: u32) -> Instant {
     let every = source.every.to_std();
     let pause = match &source.asked {
         Asked::Probe(..) => every * 2_u32.pow(failures.saturating_sub(3).min(2)),
-        Asked::Copy(_) if failures > 0 => {
+        Asked::Copy(_) | Asked::Posture(_) if failures > 0 => {
             (Duration::from_secs(2) * 2_u32.pow(failures.min(12) - 1)).min(every)
         }
-        Asked::Copy(_) => every,
+        Asked::Copy(_) | Asked::Posture(_) => every,
     };
     // What was missed while a try took longer than its interval is not made up for.
     (last + pause).max(Instant::now())

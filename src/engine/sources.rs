@@ -15,7 +15,12 @@ pub struct Source {
 pub enum Asked {
     Probe(ProbeKey, Box<Probe>),
     Copy(CopyKey),
+    /// What a store is set to.
+    Posture(StoreId),
 }
+
+/// Settings change by hand, and a look at them is a dozen requests.
+const POSTURE_EVERY: Dur = Dur::secs(3_600);
 
 impl Asked {
     /// The workload it is about; `None` for a region's own health.
@@ -27,7 +32,7 @@ impl Asked {
             | Self::Probe(ProbeKey::WriteProbe { workload, .. }, _)
             | Self::Probe(ProbeKey::ActiveWhen { workload }, _)
             | Self::Probe(ProbeKey::Capacity { workload, .. }, _) => Some(workload),
-            Self::Probe(ProbeKey::RegionHealth { .. }, _) => None,
+            Self::Probe(ProbeKey::RegionHealth { .. }, _) | Self::Posture(_) => None,
         }
     }
 }
@@ -42,7 +47,19 @@ pub fn sources(estate: &Estate) -> Vec<Source> {
     for workload in &estate.workloads {
         of_workload(estate, workload, &mut all);
     }
+    all.extend(estate.stores.iter().filter(|store| has_posture(store)).map(|store| Source {
+        asked: Asked::Posture(store.id.clone()),
+        every: POSTURE_EVERY,
+        deadline: Dur::secs(60),
+    }));
     all
+}
+
+/// Registries and repositories of other kinds have settings of other kinds;
+/// what is away by design is not asked.
+pub fn has_posture(store: &Store) -> bool {
+    let scheme = store.url.split_once("://").map_or("", |(scheme, _)| scheme);
+    matches!(scheme, "s3" | "gs" | "az" | "http" | "https" | "file") && store.online != Some(false)
 }
 
 fn of_workload(estate: &Estate, w: &Workload, all: &mut Vec<Source>) {

@@ -11,6 +11,7 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 mod work;
+pub mod xml;
 
 pub use error::{NetError, Side};
 pub use guard::{Refusal, check_address, resolve};

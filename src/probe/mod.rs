@@ -3,6 +3,7 @@
 
 mod figure;
 mod http;
+pub mod posture;
 mod tcp;
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,11 @@
 mod estate;
 mod posture;
 mod run;
+mod stores;
 mod text;
 
 pub use estate::{coverage, coverage_text, losses, losses_text, uncovered};
 pub use posture::{Read, points, status, what_if};
 pub use run::{RunReport, markdown, run};
+pub use stores::{Asked, stores, stores_text};
 pub use text::{points_text, status_text, what_if_text};

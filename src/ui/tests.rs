@@ -417,6 +417,33 @@ fn the_timeline_zooms_and_says_what_cannot_be_restored() {
 }
 
 #[test]
+fn the_stores_screen_tells_settings_what_was_expected_and_how_it_was_tested() {
+    let mut estate = sample::estate();
+    estate.stores[0].expect.insert("object_lock".into(), serde_json::json!("compliance"));
+    let posture = Posture {
+        object_lock: Fact::new(Answer::NotSet, "GetObjectLockConfiguration: 404"),
+        location: Fact::new(Answer::Set("eu-\u{1b}[2Jwest-1".into()), "GetBucketLocation"),
+        ..Posture::default()
+    };
+    let mut seen = sample::observations(&estate, sample::now(), None);
+    let asked = Observed::of(posture, sample::now() - Dur::secs(60), Dur::secs(3_600));
+    seen.postures.insert(estate.stores[0].id.clone(), Arc::new(asked));
+    let mut app = picture("stores", (120, 40));
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    update(&mut app, Msg::Observed(Arc::new(seen)));
+    app.settle();
+    let shown = text(&app);
+    for words in
+        ["Settings of", "object lock", "not set", "compliance", "Configuration: 404", "eu-^[[2Jwest-1"]
+    {
+        assert!(shown.contains(words), "{words}:\n{shown}");
+    }
+    assert!(shown.contains("versioning") && shown.contains("not asked"), "{shown}");
+    let rules: Vec<_> = app.shown.iter().flat_map(|a| &a.findings).map(|f| &*f.rule).collect();
+    assert!(rules.contains(&"store-object-lock"), "{rules:?}");
+}
+
+#[test]
 fn a_region_that_is_back_is_said_on_the_incident_page() {
     for size in [(200, 60), (120, 40), (80, 24)] {
         let mut app = picture("incident", size);

@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use lifeboat_core::model::{Problem, Time};
 
-use super::{Backend, Repo, Work, file, s3};
+use super::{Backend, Repo, Work, cloud, file, s3};
 use crate::net::NetError;
 
 #[derive(Debug, Clone, Default)]
@@ -144,6 +144,20 @@ impl Page {
         let first = self.rows.first().map(|row| row.key);
         first.into_iter().chain(self.prefixes.first().copied()).map(|at| self.slice(at)).min()
     }
+    /// Whether keys and prefixes each rise, and lie behind `last`.
+    pub(super) fn is_ordered_after(&self, last: &[u8]) -> bool {
+        fn rises<'a>(mut before: &'a [u8], mut all: impl Iterator<Item = &'a [u8]>) -> bool {
+            all.all(|key| std::mem::replace(&mut before, key) < key)
+        }
+        rises(last, self.entries().map(|e| e.key)) && rises(last, self.prefixes())
+    }
+    /// Leaves out what does not lie behind `after`.
+    pub(super) fn keep_after(&mut self, after: &[u8]) {
+        let bytes = &self.bytes;
+        let behind = |at: (u32, u32)| &bytes[at.0 as usize..at.1 as usize] > after;
+        self.rows.retain(|row| behind(row.key));
+        self.prefixes.retain(|at| behind(*at));
+    }
     /// The greatest of keys and prefixes.
     pub fn last_key(&self) -> &[u8] {
         let all = self.rows.iter().map(|row| row.key).chain(self.prefixes.iter().copied());
@@ -187,6 +201,7 @@ enum State {
     Begin,
     S3(s3::Cursor),
     Files(Box<file::Walk>),
+    Cloud(Box<cloud::Cursor>),
     Over,
 }
 
@@ -231,6 +246,14 @@ impl<'r> Listing<'r> {
                 };
                 let (page, next) = s3.list_page(&self.prefix, self.options.delimited, cursor, work).await?;
                 Ok(Some((page, next.map_or(State::Over, State::S3))))
+            }
+            (Backend::Cloud(cloud), state) => {
+                let cursor = match state {
+                    State::Cloud(cursor) => cursor,
+                    _ => Box::new(cloud::Cursor::begin(&self.prefix, &self.options)),
+                };
+                let (page, next) = cloud.list_page(&self.prefix, &self.options, cursor, work).await?;
+                Ok(Some((page, next.map_or(State::Over, State::Cloud))))
             }
             (Backend::Files(files), state) => {
                 let walk = match state {

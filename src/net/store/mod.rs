@@ -3,6 +3,7 @@
 
 mod bearer;
 mod cache;
+mod cloud;
 mod credentials;
 mod file;
 mod kept;
@@ -22,8 +23,9 @@ use std::{ops::Range, path::PathBuf, sync::Arc};
 use bytes::Bytes;
 use lifeboat_core::model::{Code, Problem, Store, Time};
 
-use super::{Http, NetError, Secrets, Side, Work};
+use super::{Answer, Http, NetError, Secrets, Side, Work};
 pub use cache::Cache;
+pub use cloud::{About, Question};
 pub use file::to_path as as_path;
 pub use key::show;
 pub use listing::{Entry, ListOptions, Listing, Page, Version};
@@ -44,6 +46,7 @@ enum Backend {
     Files(Arc<file::Files>),
     /// Holds no objects: `Repo::web` gives it to the formats that speak to it.
     Web(Box<Web>),
+    Cloud(Box<cloud::Cloud>),
 }
 
 /// What was read of one object.
@@ -72,10 +75,7 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         "s3" => {
             let place = s3::Place::of(store, rest).map_err(|why| bad(&why))?;
             let credential = credentials::resolve(store, secrets).await?;
-            let ca = match &store.ca {
-                Some(ca) => Some(secrets.ca(ca, Side::Store, &id).await?),
-                None => None,
-            };
+            let ca = ca(store, secrets).await?;
             Backend::S3(Box::new(s3::S3::new(place, credential, ca, Arc::clone(http))))
         }
         "file" => {
@@ -87,11 +87,31 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
             Backend::Web(Box::new(web::open(store, kind, http, secrets).await?))
         }
         "gs" | "az" | "http" | "https" => {
-            return Err(bad("this kind of store is not built in yet"));
+            Backend::Cloud(Box::new(cloud::open(store, scheme, rest, http, secrets).await?))
         }
         _ => return Err(bad("no such kind of store")),
     };
     Ok(Repo { id, backend, cache: None })
+}
+
+/// The authorities that a store's certificate may come from, besides the system's.
+async fn ca(store: &Store, secrets: &Secrets) -> Result<Option<Vec<u8>>, Problem> {
+    match &store.ca {
+        Some(ca) => Ok(Some(secrets.ca(ca, Side::Store, store.id.as_str()).await?)),
+        None => Ok(None),
+    }
+}
+
+/// What speaks there, which decides what it can be asked besides its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    S3,
+    Gcs,
+    Azure,
+    WebDav,
+    Folder,
+    /// A registry or a Git server: no objects, and no settings that are asked.
+    Web,
 }
 
 impl Repo {
@@ -111,7 +131,36 @@ impl Repo {
     }
     /// Whether a listing can begin in the middle for the price of one request.
     pub fn is_seekable(&self) -> bool {
-        matches!(self.backend, Backend::S3(_))
+        matches!(self.kind(), Kind::S3 | Kind::Gcs)
+    }
+    /// Whether an object is there only once it is whole; a file grows.
+    pub fn appears_whole(&self) -> bool {
+        matches!(self.kind(), Kind::S3 | Kind::Gcs | Kind::Azure)
+    }
+    pub fn kind(&self) -> Kind {
+        match &self.backend {
+            Backend::S3(_) => Kind::S3,
+            Backend::Files(_) => Kind::Folder,
+            Backend::Cloud(cloud) => cloud.kind(),
+            Backend::Web(_) => Kind::Web,
+        }
+    }
+
+    /// Asks what only this kind of store understands; any status is an answer.
+    /// Errors: those of getting one, and LB-STORE-011 where nothing can be asked.
+    pub async fn question(&self, question: &Question<'_>, work: &Work) -> Result<Answer, Problem> {
+        let answer = match &self.backend {
+            Backend::S3(s3) => s3.question(question, work).await,
+            Backend::Cloud(cloud) => cloud.question(question, work).await,
+            Backend::Files(_) => {
+                return Err(Problem::new(Code::STORE_URL, &self.id).because("a folder has no settings"));
+            }
+            Backend::Web(_) => {
+                let why = "what a registry or a Git server is set to is not asked";
+                return Err(Problem::new(Code::STORE_URL, &self.id).because(why));
+            }
+        };
+        answer.map_err(|e| self.problem(e, None))
     }
 
     /// Walks the keys that begin with `prefix`, in byte order.
@@ -134,6 +183,7 @@ impl Repo {
             Backend::S3(s3) => s3.get(key, range, max_bytes, work).await.map_err(told),
             Backend::Files(files) => files.get(key, range, max_bytes, work).await.map_err(told),
             Backend::Web(_) => Err(told(no_objects())),
+            Backend::Cloud(cloud) => cloud.get(key, range, max_bytes, work).await.map_err(told),
         }
     }
 
@@ -157,6 +207,7 @@ impl Repo {
             Backend::S3(s3) => s3.head(key, work).await,
             Backend::Files(files) => files.head(key, work).await,
             Backend::Web(_) => Err(no_objects()),
+            Backend::Cloud(cloud) => cloud.head(key, work).await,
         };
         match met {
             Ok(meta) => Ok(Some(meta)),
@@ -171,6 +222,7 @@ impl Repo {
             Backend::S3(s3) => s3.place().to_owned(),
             Backend::Files(files) => files.root().display().to_string(),
             Backend::Web(web) => web.shown().to_owned(),
+            Backend::Cloud(cloud) => cloud.place().to_owned(),
         }
     }
 

@@ -14,7 +14,7 @@ use object_store::{
 use url::Url;
 
 use super::{
-    ListOptions, Meta, Object, Page,
+    About, ListOptions, Meta, Object, Page, Question,
     key::percent_encode,
     s3xml::{PageEnd, parse_error, parse_list},
     show,
@@ -219,6 +219,17 @@ impl S3 {
         Ok(meta_of(&self.ask(Method::HEAD, &url, &HeaderMap::new(), 0, work).await?))
     }
 
+    /// Settings of the bucket, or an object's headers; any status is an answer.
+    pub(super) async fn question(&self, question: &Question<'_>, work: &Work) -> Result<Answer, NetError> {
+        let key = match question.about {
+            About::Key(key) => [&self.place.root, key].concat(),
+            _ => Vec::new(),
+        };
+        let url = self.place.url(&key, question.query)?;
+        let headers = HeaderMap::new();
+        work.bound(self.send(question.method.clone(), &url, &headers, question.max_body, work)).await
+    }
+
     /// One call, tried twice where that can help, all within the work's deadline.
     async fn ask(
         &self,
@@ -250,12 +261,26 @@ impl S3 {
         max_body: usize,
         work: &Work,
     ) -> Result<Answer, NetError> {
+        let answer = self.send(method, url, headers, max_body, work).await?;
+        match answer.status.is_success() {
+            true => Ok(answer),
+            false => Err(told(&answer)),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: &HeaderMap,
+        max_body: usize,
+        work: &Work,
+    ) -> Result<Answer, NetError> {
         let mut headers = headers.clone();
         if let Some(credential) = &self.credential {
             headers.extend(sign(&method, url, &headers, credential, &self.place.region)?);
         }
-        let answer = self
-            .http
+        self.http
             .call(Ask {
                 method,
                 headers,
@@ -263,11 +288,7 @@ impl S3 {
                 // errors are told in the body, whatever was asked for
                 ..Ask::get(url, work.deadline, max_body.max(16 << 10), &work.meter)
             })
-            .await?;
-        match answer.status.is_success() {
-            true => Ok(answer),
-            false => Err(told(&answer)),
-        }
+            .await
     }
 }
 

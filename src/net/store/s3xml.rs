@@ -8,7 +8,7 @@ use super::{
     listing::Page,
     s3fast::{self, Raw, instant},
 };
-use crate::net::NetError;
+use crate::net::{NetError, xml::push_reference};
 
 /// What a page says about the next one.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -137,32 +137,6 @@ fn finish(mut raw: Raw, root: &[u8]) -> (Page, PageEnd) {
     raw.end.last_key = raw.page.last_key().to_vec();
     raw.page.strip_root(root);
     (raw.page, raw.end)
-}
-
-/// `&amp;` and `&#27;`: control characters too, which XML forbids and stores send.
-fn push_reference(name: &[u8], text: &mut Vec<u8>) {
-    let number = |digits: &[u8], radix| {
-        let digits = std::str::from_utf8(digits).ok()?;
-        char::from_u32(u32::from_str_radix(digits, radix).ok()?)
-    };
-    let found = match name {
-        b"amp" => Some('&'),
-        b"lt" => Some('<'),
-        b"gt" => Some('>'),
-        b"quot" => Some('"'),
-        b"apos" => Some('\''),
-        [b'#', b'x' | b'X', hex @ ..] => number(hex, 16),
-        [b'#', decimal @ ..] => number(decimal, 10),
-        _ => None,
-    };
-    match found {
-        Some(c) => text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
-        None => {
-            text.push(b'&');
-            text.extend_from_slice(name);
-            text.push(b';');
-        }
-    }
 }
 
 fn parse_u64(text: &[u8]) -> Option<u64> {

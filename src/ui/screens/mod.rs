@@ -9,6 +9,7 @@ mod points;
 mod run;
 mod runbooks;
 mod runs;
+mod setting;
 mod stores;
 mod workload;
 

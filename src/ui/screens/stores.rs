@@ -1,9 +1,9 @@
-//! Where copies lie, and what is seen of each store.
+//! Where copies lie, what is seen of each store, and what the selected one is set to.
 
 use lifeboat_core::{assess::State, model::*};
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{empty, top};
+use super::{empty, setting, top};
 use crate::ui::{
     Cx, Role,
     flow::heading,
@@ -55,7 +55,14 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         empty(cx, buf, rest, "This estate has no stores yet. Write one into stores.toml.");
         return;
     };
-    Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, rest, |n| {
+    let wanted = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
+    let (list, below) = top(rest, wanted.max(2).min(rest.height / 2));
+    let selected = rows.get(cx.app.cursor).and_then(|r| estate.stores.get(r.at));
+    if let Some(store) = selected {
+        let (_, below) = top(below, 1);
+        setting::draw(cx, buf, below, store);
+    }
+    Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, list, |n| {
         let Some(store) = rows.get(n).and_then(|r| estate.stores.get(r.at)) else { return vec![] };
         let standing = standing(cx, &store.id);
         let state = match standing.copies {

@@ -22,6 +22,7 @@ mod needs;
 mod order;
 mod plan;
 mod policy;
+mod posture;
 mod reason;
 mod recovered;
 mod region;
@@ -44,6 +45,7 @@ pub use declaring::{evidence, impact, predictions};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};
 pub use order::{Ordered, Recovery};
 pub use policy::Accepted;
+pub use posture::differences;
 pub use reason::{Assumption, Need, Reason};
 pub use view::*;
 
@@ -179,7 +181,7 @@ fn whole(cx: &Cx) -> Assessment {
         Recovery::of(cx.estate, &under.iter().collect::<Vec<_>>(), overhead)
     });
 
-    let mut findings = Vec::new();
+    let mut findings = posture::findings(cx);
     let mut workloads = Vec::with_capacity(facts.len());
     let mut order = Vec::with_capacity(facts.len());
     for (n, (fact, home)) in facts.into_iter().zip(at_home).enumerate() {
