@@ -7,6 +7,8 @@ mod etcd;
 mod failover;
 mod house;
 mod kills;
+mod lab;
+mod litestream;
 mod loss;
 mod pgbackrest;
 mod plans;
