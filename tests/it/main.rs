@@ -11,6 +11,7 @@ mod lab;
 mod litestream;
 mod loss;
 mod pgbackrest;
+mod pgbackrest_restore;
 mod plans;
 mod pty;
 mod restic;
