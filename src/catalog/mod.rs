@@ -13,6 +13,7 @@ mod pbm;
 mod pgbackrest;
 mod replica;
 mod restic;
+mod salted;
 mod snapshots;
 mod terraform;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use lifeboat::{
     catalog::{Cx, read},
     net::{
-        Http, Secrets,
+        Http, Secret, Secrets,
         store::{Repo, open},
     },
 };
@@ -53,9 +53,10 @@ impl Lab {
         }
         let config = format!(
             "[global]\nrepo1-path={0}/repo\nrepo2-path={0}/sealed\nrepo2-cipher-type=aes-256-cbc\n\
-             repo2-cipher-pass=fixture\nlog-path={0}/log\nlock-path={0}/lock\nlog-level-console=error\n\
+             repo2-cipher-pass=fixture\nrepo2-bundle=y\nlog-path={0}/log\nlock-path={0}/lock\nlog-level-console=error\n\
              log-level-file=off\nstart-fast=y\ncompress-type=gz\n[orders]\npg1-path={0}/data\n\
-             pg1-socket-path={0}/sock\npg1-port=15999\npg1-user=postgres\n",
+             pg1-socket-path={0}/sock\npg1-port=15999\npg1-user=postgres\n\
+             [payments]\npg1-path={0}/data\npg1-socket-path={0}/sock\npg1-port=15999\npg1-user=postgres\n",
             lab.dir.path().display()
         );
         fs::write(lab.path("pgb.conf"), config).unwrap();
@@ -155,8 +156,18 @@ impl Lab {
         self.pgbackrest("check");
     }
     fn info(&self) -> Value {
-        let output = self.pgbackrest("--repo=1 info --output=json");
+        self.info_of(1)
+    }
+    fn info_of(&self, repo: u8) -> Value {
+        let output = self.pgbackrest(&format!("--repo={repo} info --output=json"));
         serde_json::from_slice::<Value>(&output.stdout).unwrap()[0].clone()
+    }
+
+    /// A folder as a stanza's copy with a password, and whatever stanzas lie beside.
+    async fn look_with(&self, repo: &str, password: &str) -> CopyReport {
+        let mut cx = Cx::new(chrono::Utc::now(), CancellationToken::new());
+        cx.password = Some(Secret::new(password));
+        read(&copy_at("", Some("orders")), &Repo::folder("fra", self.path(repo)), &cx).await.unwrap()
     }
 
     pub fn wal(&self, repo: &str) -> Vec<PathBuf> {
@@ -323,7 +334,7 @@ async fn real_repositories_are_read_as_the_tool_reads_them_and_closer() {
 
     holes_are_found_that_the_tool_does_not_mention(&lab, &full, &incr).await;
     damage_is_named(&lab, &full, &incr).await;
-    an_encrypted_repository_is_counted(&lab).await;
+    an_encrypted_repository_is_counted_and_with_its_password_read(&lab).await;
     a_promotion_is_followed(&lab).await;
 }
 
@@ -478,12 +489,76 @@ async fn damage_is_named(lab: &Lab, full: &Point, incr: &Point) {
     assert!(problem.next.contains("orders"), "{problem}");
 }
 
-async fn an_encrypted_repository_is_counted(lab: &Lab) {
-    let report = look_at(&lab.path("sealed")).await;
-    let [point] = &report.points[..] else { panic!("{:?}", report.points) };
-    assert_eq!(point.state, PointState::Unverified);
-    assert!(point.completed_at.is_some() && report.summary().last_good.is_none());
-    assert!(report.notes.iter().any(|n| n.code == Code::COPY_PASSWORD), "{:?}", report.notes);
+async fn an_encrypted_repository_is_counted_and_with_its_password_read(lab: &Lab) {
+    let counted = look_at(&lab.path("sealed")).await;
+    let wrong = lab.look_with("sealed", "Fixture").await;
+    for (report, code) in [(counted, Code::COPY_PASSWORD), (wrong, Code::COPY_WRONG_PASSWORD)] {
+        let [point] = &report.points[..] else { panic!("{:?}", report.points) };
+        assert_eq!(point.state, PointState::Unverified);
+        assert!(point.completed_at.is_some() && report.summary().last_good.is_none());
+        assert!(report.notes.iter().any(|n| n.code == code), "{:?}", report.notes);
+    }
+    let report = lab.look_with("sealed", "fixture").await;
+    assert_eq!(seen(&report), told(&lab.info_of(2)));
+    assert_eq!((report.gaps.len(), report.notes.len(), report.windows.len()), (0, 0, 1), "{report:#?}");
+    let full = report.points[0].clone();
+    assert_eq!((full.state, report.summary().last_good.unwrap().id), (PointState::Usable, full.id.clone()));
+
+    // bundled, chained, and beside another stanza
+    lab.pgbackrest("--repo=2 --type=diff backup");
+    lab.write_wal(2);
+    lab.run(&format!(
+        "pgbackrest --config={} --stanza=payments --no-online stanza-create",
+        lab.path("pgb.conf").display()
+    ));
+    let report = lab.look_with("sealed", "fixture").await;
+    assert_eq!(seen(&report), told(&lab.info_of(2)));
+    assert_eq!(
+        (report.points[0].kind, &report.points[0].depends_on),
+        (PointKind::Differential, &vec![full.id.clone()])
+    );
+    assert!(fs::read_dir(lab.path("sealed/backup/orders").join(&full.id).join("bundle")).is_ok());
+    let problem = look(&Repo::folder("fra", lab.path("sealed")), &copy_at("", None)).await.unwrap_err();
+    assert_eq!((problem.code, problem.why.contains("payments")), (Code::COPY_FORMAT, true), "{problem}");
+
+    // the same hole with and without the password
+    let stop = lab.info_of(2)["backup"][1]["archive"]["stop"].as_str().unwrap().to_owned();
+    let path = lab.wal("sealed").into_iter().find(|p| name(p).starts_with(&stop)).unwrap();
+    let kept = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let report = lab.look_with("sealed", "fixture").await;
+    assert_eq!(point(&report, &full.id).state, PointState::Usable);
+    assert!(report.points[0].state == PointState::BrokenChain && report.points[0].reason.contains(&stop));
+    for gaps in [report.gaps, look_at(&lab.path("sealed")).await.gaps] {
+        assert!(gaps.iter().any(|g| g.first_missing == stop), "{gaps:?}");
+    }
+    fs::write(&path, kept).unwrap();
+
+    sealed_info_files_fall_back_to_their_copy(lab).await;
+}
+
+/// Damage is told from a wrong password, and a damaged file has its copy.
+async fn sealed_info_files_fall_back_to_their_copy(lab: &Lab) {
+    let dir = tempfile::tempdir().unwrap();
+    copy_tree(&lab.path("sealed"), dir.path());
+    let look = async |password: &str| {
+        let mut cx = Cx::new(chrono::Utc::now(), CancellationToken::new());
+        cx.password = Some(Secret::new(password));
+        read(&copy_at("", Some("orders")), &Repo::folder("fra", dir.path()), &cx).await
+    };
+    let info = dir.path().join("backup/orders/backup.info");
+    let whole = fs::read(&info).unwrap();
+    for damaged in [&whole[..whole.len() - 7], &whole[..20], b"Salted__", b""] {
+        fs::write(&info, damaged).unwrap();
+        let report = look("fixture").await.unwrap();
+        assert_eq!(report.points.len(), 2, "{report:#?}");
+        assert!(report.notes.iter().any(|n| n.why.contains("its copy was read")), "{:?}", report.notes);
+    }
+    fs::write(&info, &whole[..whole.len() - 7]).unwrap();
+    fs::write(info.with_extension("info.copy"), &whole[..whole.len() - 32]).unwrap();
+    assert_eq!(look("fixture").await.unwrap_err().code, Code::COPY_FORMAT);
+    let wrong = look("wrong").await.unwrap();
+    assert!(wrong.notes.iter().any(|n| n.code == Code::COPY_WRONG_PASSWORD), "{:?}", wrong.notes);
 }
 
 async fn a_promotion_is_followed(lab: &Lab) {
@@ -498,4 +573,11 @@ async fn a_promotion_is_followed(lab: &Lab) {
     let newest = lab.wal("repo").pop().unwrap();
     let stored = Time::from(fs::metadata(newest).unwrap().modified().unwrap()).timestamp_millis();
     assert_eq!(report.windows[0].to.timestamp_millis(), stored, "over the switch of timeline");
+
+    // the history file is encrypted under the archive's own key
+    let report = lab.look_with("sealed", "fixture").await;
+    assert_eq!((report.gaps.len(), report.notes.len(), report.windows.len()), (0, 0, 1), "{report:#?}");
+    let newest = lab.wal("sealed").pop().unwrap();
+    let stored = Time::from(fs::metadata(newest).unwrap().modified().unwrap()).timestamp_millis();
+    assert_eq!(report.windows[0].to.timestamp_millis(), stored, "over the switch, encrypted");
 }

@@ -195,7 +195,8 @@ impl Place {
             }
         }
         seen.archive.settle();
-        let notes = history::follow(&mut seen.archive, &histories, &prefix, seen.size, repo, cx).await?;
+        let histories = history::Files { there: &histories, folder: &prefix, key: None };
+        let notes = history::follow(&mut seen.archive, &histories, seen.size, repo, cx).await?;
         seen.notes.extend(notes);
         Ok(())
     }

@@ -1,16 +1,21 @@
 //! `backup.info` and `archive.info`: INI whose values are JSON, with a checksum
 //! over both. Pure. Format 5, written by pgBackRest 2.x.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use sha1::{Digest, Sha1};
 
-/// What OpenSSL's salted format begins with: the repository is encrypted.
-pub const SALTED: &[u8] = b"Salted__";
+use crate::{catalog::salted, net::Secret};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InfoError {
     #[error("it is encrypted")]
     Encrypted,
+    #[error("the password does not open it")]
+    WrongPassword,
+    #[error("it is encrypted, and was cut or damaged")]
+    Sealed,
     #[error("its checksum is {found}, it should be {expected}")]
     Checksum { found: String, expected: String },
     #[error("{0}")]
@@ -61,9 +66,16 @@ fn first() -> u64 {
     1
 }
 
-pub fn parse_backup_info(bytes: &[u8]) -> Result<BackupInfo, InfoError> {
-    let text = readable(bytes)?;
-    let sections = checked(text)?;
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ArchiveInfo {
+    pub clusters: Vec<Cluster>,
+    /// What segments and history files are encrypted under.
+    pub key: Option<Secret>,
+}
+
+pub fn parse_backup_info(bytes: &[u8], password: Option<&Secret>) -> Result<BackupInfo, InfoError> {
+    let text = readable(bytes, password)?;
+    let sections = checked(&text)?;
     let mut backups = Vec::new();
     for (label, raw) in section(&sections, "backup:current") {
         let read = serde_json::from_str::<Backup>(raw).map_err(|e| e.to_string());
@@ -72,17 +84,30 @@ pub fn parse_backup_info(bytes: &[u8]) -> Result<BackupInfo, InfoError> {
     Ok(BackupInfo { backups, clusters: clusters(&sections)? })
 }
 
-/// The clusters of `archive.info`.
-pub fn parse_archive_info(bytes: &[u8]) -> Result<Vec<Cluster>, InfoError> {
-    let text = readable(bytes)?;
-    clusters(&checked(text)?)
+pub fn parse_archive_info(bytes: &[u8], password: Option<&Secret>) -> Result<ArchiveInfo, InfoError> {
+    let text = readable(bytes, password)?;
+    let sections = checked(&text)?;
+    let key = section(&sections, "cipher").find(|(key, _)| *key == "cipher-pass");
+    let key = key.and_then(|(_, raw)| serde_json::from_str::<String>(raw).ok()).map(Secret::new);
+    Ok(ArchiveInfo { clusters: clusters(&sections)?, key })
 }
 
-fn readable(bytes: &[u8]) -> Result<&str, InfoError> {
-    if bytes.starts_with(SALTED) {
-        return Err(InfoError::Encrypted);
+/// Info files are encrypted under the password itself.
+fn readable<'a>(bytes: &'a [u8], password: Option<&Secret>) -> Result<Cow<'a, str>, InfoError> {
+    let no_text = || InfoError::Malformed("it is no text".to_owned());
+    if !salted::is_salted(bytes) {
+        return std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| no_text());
     }
-    std::str::from_utf8(bytes).map_err(|_| InfoError::Malformed("it is no text".to_owned()))
+    let opened = salted::open(bytes, password.ok_or(InfoError::Encrypted)?).ok_or(InfoError::Sealed)?;
+    // every such file begins with a section: another key would give garbage
+    // from the first byte on, damage further on would not
+    if !opened.plain.starts_with(b"[back") {
+        return Err(if opened.plain.is_empty() { InfoError::Sealed } else { InfoError::WrongPassword });
+    }
+    match opened.whole {
+        true => String::from_utf8(opened.plain).map(Cow::Owned).map_err(|_| InfoError::Sealed),
+        false => Err(InfoError::Sealed),
+    }
 }
 
 fn clusters(sections: &Sections<'_>) -> Result<Vec<Cluster>, InfoError> {
@@ -174,22 +199,48 @@ mod tests {
     #[test]
     fn a_damaged_file_is_told_from_one_that_is_none() {
         let good = seal("[db:history]\n1={\"db-version\":\"15\"}\n");
-        assert_eq!(parse_archive_info(good.as_bytes()), Ok(vec![Cluster { id: 1, version: "15".into() }]));
+        let clusters = vec![Cluster { id: 1, version: "15".into() }];
+        let parse = |bytes: &[u8]| parse_archive_info(bytes, None);
+        assert_eq!(parse(good.as_bytes()), Ok(ArchiveInfo { clusters, key: None }));
         let damaged = good.replace("\"15\"", "\"14\"");
-        assert!(matches!(parse_archive_info(damaged.as_bytes()), Err(InfoError::Checksum { .. })));
-        assert_eq!(parse_archive_info(b"Salted__12345678"), Err(InfoError::Encrypted));
+        assert!(matches!(parse(damaged.as_bytes()), Err(InfoError::Checksum { .. })));
+        assert_eq!(parse(b"Salted__12345678"), Err(InfoError::Encrypted));
         for bad in ["", "<html>", "[backrest]\nx", &good[..20], "\u{0}"] {
-            assert!(matches!(parse_archive_info(bad.as_bytes()), Err(InfoError::Malformed(_))), "{bad}");
+            assert!(matches!(parse(bad.as_bytes()), Err(InfoError::Malformed(_))), "{bad}");
         }
         let climbing = seal("[db:history]\n1={\"db-version\":\"../../x\"}\n");
-        assert!(parse_archive_info(climbing.as_bytes()).is_err(), "a version is no path");
+        assert!(parse(climbing.as_bytes()).is_err(), "a version is no path");
+    }
+
+    #[test]
+    fn a_wrong_password_is_told_from_a_file_that_was_cut() {
+        let (own, other) = (Secret::new("fixture"), Secret::new("Fixture"));
+        let text = seal("[cipher]\ncipher-pass=\"sub\"\n\n[db:history]\n1={\"db-version\":\"15\"}\n");
+        let sealed = salted::seal(text.as_bytes(), &own, *b"saltsalt");
+        let read = parse_archive_info(&sealed, Some(&own)).unwrap();
+        assert_eq!((read.clusters.len(), read.key), (1, Some(Secret::new("sub"))));
+        assert_eq!(parse_archive_info(&sealed, None), Err(InfoError::Encrypted));
+        assert_eq!(parse_archive_info(&sealed, Some(&other)), Err(InfoError::WrongPassword));
+        for cut in 1..40 {
+            let cut = &sealed[..sealed.len() - cut];
+            assert_eq!(parse_archive_info(cut, Some(&own)), Err(InfoError::Sealed));
+            assert_eq!(parse_archive_info(cut, Some(&other)), Err(InfoError::WrongPassword));
+        }
+        assert_eq!(parse_archive_info(&sealed[..20], Some(&own)), Err(InfoError::Sealed));
+        let mut flipped = sealed;
+        flipped[100] ^= 1;
+        let error = parse_archive_info(&flipped, Some(&own)).unwrap_err();
+        assert!(!matches!(error, InfoError::Encrypted | InfoError::WrongPassword), "{error}");
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>, text in "(\\[[a-z:]{0,9}\\]|[a-z0-9]{0,9}=[{}\":a-z0-9]{0,20}|\n){0,20}") {
-            let _ = parse_backup_info(&bytes);
-            let _ = parse_backup_info(text.as_bytes());
+            let key = Secret::new("fixture");
+            let _ = parse_backup_info(&bytes, None);
+            let _ = parse_backup_info(text.as_bytes(), None);
+            let sealed = salted::seal(&[b"[backup:current]\n", text.as_bytes(), &bytes].concat(), &key, [7; 8]);
+            let _ = parse_backup_info(&sealed, Some(&key));
         }
     }
 }

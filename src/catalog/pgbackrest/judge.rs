@@ -6,7 +6,7 @@ use lifeboat_core::model::{CopyReport, Dur, Gap, Point, PointKind, PointState, T
 
 use super::{
     info::{Backup, BackupInfo},
-    look::{Folder, Seen},
+    look::{Closed, Folder, Seen},
 };
 use crate::catalog::{
     Cx,
@@ -37,7 +37,7 @@ pub(super) fn judge(seen: &Seen, cx: &Cx) -> CopyReport {
             report.points.extend(seen.unlisted.iter().filter_map(|folder| unlisted(folder, cx)));
             report.windows = windows(info, &report.points, seen);
         }
-        None => report.points.extend(seen.unlisted.iter().map(encrypted)),
+        None => report.points.extend(seen.unlisted.iter().map(|folder| encrypted(folder, seen.closed))),
     }
     report.gaps = gaps(seen, cx);
     report
@@ -159,11 +159,14 @@ fn unlisted(folder: &Folder, cx: &Cx) -> Option<Point> {
     Some(Point { started_at: folder.oldest, state, reason, ..not_understood(&folder.label, "") })
 }
 
-fn encrypted(folder: &Folder) -> Point {
+fn encrypted(folder: &Folder, closed: Option<Closed>) -> Point {
     let written = folder.manifest.is_some();
-    let (state, reason) = match written {
-        true => (PointState::Unverified, "it is encrypted and no password was given"),
-        false => (PointState::Incomplete, "it has no manifest: running, given up, or being expired"),
+    let (state, reason) = match (written, closed) {
+        (true, Some(Closed::WrongPassword)) => {
+            (PointState::Unverified, "it is encrypted, and the password that was given does not open it")
+        }
+        (true, _) => (PointState::Unverified, "it is encrypted and no password was given"),
+        (false, _) => (PointState::Incomplete, "it has no manifest: running, given up, or being expired"),
     };
     let started_at = folder.oldest.filter(|_| !written);
     let reason = reason.to_owned();

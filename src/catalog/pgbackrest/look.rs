@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use lifeboat_core::model::{Code, CopyDef, Problem, Time};
 
-use super::info::{BackupInfo, Cluster, InfoError, parse_archive_info, parse_backup_info};
+use super::info::{ArchiveInfo, BackupInfo, Cluster, InfoError, parse_archive_info, parse_backup_info};
 use crate::{
     catalog::{
         Cx,
@@ -13,7 +13,10 @@ use crate::{
         option, root,
         wal::{Archive, SegmentName, SegmentSize, hex8, history, parse_lsn},
     },
-    net::store::{ListOptions, Repo, show},
+    net::{
+        Secret,
+        store::{ListOptions, Repo, show},
+    },
 };
 
 /// `backup.info` of ten thousand backups is about 10 MB.
@@ -32,6 +35,8 @@ pub(super) struct Place {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub info: Option<BackupInfo>,
+    /// Why `info` could not be read, where it is encrypted.
+    pub closed: Option<Closed>,
     /// Labels that have a folder.
     pub folders: BTreeSet<String>,
     /// Folders that the info file does not list, or all where it is encrypted.
@@ -54,9 +59,16 @@ pub(super) struct Folder {
     pub newest: Option<Time>,
 }
 
+/// What keeps an encrypted repository from being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    NoPassword,
+    WrongPassword,
+}
+
 enum InfoFile<T> {
     Read(T),
-    Encrypted,
+    Closed(Closed),
     Missing,
 }
 
@@ -93,10 +105,7 @@ impl Place {
                 seen.sizes = segment_sizes(&info);
                 seen.info = Some(info);
             }
-            InfoFile::Encrypted => {
-                let problem = Problem::new(Code::COPY_PASSWORD, repo.id());
-                seen.notes.push(problem.because(format!("stanza {} is encrypted", self.stanza)));
-            }
+            InfoFile::Closed(closed) => seen.closed = Some(closed),
             InfoFile::Missing => {
                 let parent = self.backup.trim_end_matches('/').rsplit_once('/').map_or("", |(p, _)| p);
                 let others = folders(repo, &format!("{parent}/"), cx).await?;
@@ -104,9 +113,24 @@ impl Place {
             }
         }
         seen.folders = folders(repo, &self.backup, cx).await?.into_iter().filter(|l| is_label(l)).collect();
+        seen.notes.extend(seen.closed.map(|closed| self.closed_note(closed, seen.folders.len(), repo)));
         self.look_at_unlisted(&mut seen, repo, cx).await?;
         self.look_at_archive(&mut seen, clusters, repo, cx).await?;
         Ok(seen)
+    }
+
+    fn closed_note(&self, closed: Closed, backups: usize, repo: &Repo) -> Problem {
+        let stanza = &self.stanza;
+        let problem = Problem::new(code_of(closed), repo.id());
+        match closed {
+            Closed::NoPassword => problem.because(format!(
+                "stanza {stanza} is encrypted: {backups} folders of backups are counted and holes in its log \
+                 are seen; a password adds which backups are whole, their times, sizes and chains"
+            )),
+            Closed::WrongPassword => {
+                problem.because(format!("stanza {stanza}: neither backup.info nor its copy opens with it"))
+            }
+        }
     }
 
     /// Whether `backup.info` says something else by now.
@@ -161,22 +185,30 @@ impl Place {
         cx: &Cx,
     ) -> Result<(), Problem> {
         let name = format!("{}archive.info", self.archive);
-        let clusters = match fetch(repo, &name, parse_archive_info, &mut seen.notes, cx).await {
-            Ok(InfoFile::Read(clusters)) => clusters,
-            Ok(InfoFile::Encrypted) => archive_folders(repo, &self.archive, cx).await?,
-            Ok(InfoFile::Missing) => {
-                let problem =
-                    Problem::new(Code::COPY_FORMAT, repo.id()).because(format!("{name} is missing"));
-                seen.notes.push(problem.next("run `pgbackrest check`, then see where its WAL goes"));
-                clusters
-            }
-            // damaged, and so is its copy: the folders are named after the clusters anyway
-            Err(problem) if problem.code == Code::COPY_FORMAT => {
-                seen.notes.push(problem);
-                clusters
-            }
-            Err(problem) => return Err(problem),
-        };
+        let unkeyed = |clusters| ArchiveInfo { clusters, key: None };
+        let ArchiveInfo { clusters, key } =
+            match fetch(repo, &name, parse_archive_info, &mut seen.notes, cx).await {
+                Ok(InfoFile::Read(info)) => info,
+                Ok(InfoFile::Closed(closed)) => {
+                    if seen.closed.is_none() {
+                        let why = format!("{name} does not open, and backup.info did");
+                        seen.notes.push(Problem::new(code_of(closed), repo.id()).because(why));
+                    }
+                    unkeyed(archive_folders(repo, &self.archive, cx).await?)
+                }
+                Ok(InfoFile::Missing) => {
+                    let problem =
+                        Problem::new(Code::COPY_FORMAT, repo.id()).because(format!("{name} is missing"));
+                    seen.notes.push(problem.next("run `pgbackrest check`, then see where its WAL goes"));
+                    unkeyed(clusters)
+                }
+                // damaged, and so is its copy: the folders are named after the clusters anyway
+                Err(problem) if problem.code == Code::COPY_FORMAT => {
+                    seen.notes.push(problem);
+                    unkeyed(clusters)
+                }
+                Err(problem) => return Err(problem),
+            };
         for cluster in clusters {
             let prefix = format!("{}{}-{}/", self.archive, cluster.version, cluster.id);
             let size = seen.sizes.get(&cluster.id).copied().unwrap_or(SegmentSize::DEFAULT);
@@ -202,7 +234,8 @@ impl Place {
                 }
             }
             archive.settle();
-            seen.notes.extend(history::follow(&mut archive, &histories, &prefix, size, repo, cx).await?);
+            let histories = history::Files { there: &histories, folder: &prefix, key: key.as_ref() };
+            seen.notes.extend(history::follow(&mut archive, &histories, size, repo, cx).await?);
             if let Some(oldest) = starts.into_iter().min() {
                 seen.oldest_start.insert(cluster.id, oldest);
             }
@@ -260,12 +293,12 @@ fn segment_sizes(info: &BackupInfo) -> BTreeMap<u64, SegmentSize> {
 async fn fetch<T>(
     repo: &Repo,
     name: &str,
-    parse: fn(&[u8]) -> Result<T, InfoError>,
+    parse: fn(&[u8], Option<&Secret>) -> Result<T, InfoError>,
     notes: &mut Vec<Problem>,
     cx: &Cx,
 ) -> Result<InfoFile<T>, Problem> {
     let mut damage = Vec::new();
-    let mut missing = 0;
+    let (mut missing, mut unopened) = (0, 0);
     for name in [name.to_owned(), format!("{name}.copy")] {
         let bytes: Option<Bytes> =
             repo.get_if_there(name.as_bytes(), MAX_INFO, &cx.work).await?.map(|o| o.bytes);
@@ -274,7 +307,7 @@ async fn fetch<T>(
             damage.push(format!("{name} is missing"));
             continue;
         };
-        match parse(&bytes) {
+        match parse(&bytes, cx.password.as_ref()) {
             Ok(read) => {
                 for why in damage {
                     let note = Problem::new(Code::COPY_FORMAT, repo.id())
@@ -283,13 +316,26 @@ async fn fetch<T>(
                 }
                 return Ok(InfoFile::Read(read));
             }
-            Err(InfoError::Encrypted) => return Ok(InfoFile::Encrypted),
+            Err(InfoError::Encrypted) => return Ok(InfoFile::Closed(Closed::NoPassword)),
+            Err(error @ InfoError::WrongPassword) => {
+                unopened += 1;
+                damage.push(format!("{name}: {error}"));
+            }
             Err(error) => damage.push(format!("{name}: {error}")),
         }
     }
-    match missing {
-        2 => Ok(InfoFile::Missing),
+    match (missing, unopened) {
+        (2, _) => Ok(InfoFile::Missing),
+        // a password that opened what is left would have shown by now
+        (_, 1..) if missing + unopened == 2 => Ok(InfoFile::Closed(Closed::WrongPassword)),
         _ => Err(Problem::new(Code::COPY_FORMAT, repo.id()).because(damage.join("; "))),
+    }
+}
+
+fn code_of(closed: Closed) -> Code {
+    match closed {
+        Closed::NoPassword => Code::COPY_PASSWORD,
+        Closed::WrongPassword => Code::COPY_WRONG_PASSWORD,
     }
 }
 

@@ -77,14 +77,15 @@ async fn report(
         points: judge::closed_points(seen, state, reason),
         ..CopyReport::default()
     };
-    let told = |why: String| {
-        cx.work.note(Problem::new(Code::COPY_PASSWORD, repo.id()).because(why));
-    };
+    let told = |code, why: String| cx.work.note(Problem::new(code, repo.id()).because(why));
     let (key, altered) = match place.open(seen).await? {
         Opened::With { key, altered } => (key, altered),
         Opened::NoPassword => {
             let (count, keys, mib) = (seen.snapshots.len(), seen.keys.len(), seen.stored_bytes >> 20);
-            told(format!("{count} snapshots, {keys} keys, {mib} MiB stored; times are when each was stored"));
+            told(
+                Code::COPY_PASSWORD,
+                format!("{count} snapshots, {keys} keys, {mib} MiB stored; times are when each was stored"),
+            );
             for file in seen.locks.values() {
                 let lock = Err(&Trouble::Gone);
                 judge::lock_note(file, lock, repo.id(), cx).into_iter().for_each(|n| cx.work.note(n));
@@ -92,7 +93,7 @@ async fn report(
             return Ok(closed(PointState::Unverified, "it is encrypted and no password was given"));
         }
         Opened::WrongPassword => {
-            told("the password that was given opens none of its keys".to_owned());
+            told(Code::COPY_WRONG_PASSWORD, format!("it opens none of {} keys", seen.keys.len()));
             return Ok(closed(PointState::Unverified, "the password that was given does not open it"));
         }
         Opened::Never(why) => {

@@ -117,11 +117,11 @@ async fn keys_choose_snapshots() {
 #[tokio::test]
 async fn without_the_right_password_snapshots_are_counted_and_none_is_usable() {
     let lab = Lab::new();
-    for password in ["", "wrong"] {
+    for (password, code) in [("", Code::COPY_PASSWORD), ("wrong", Code::COPY_WRONG_PASSWORD)] {
         let report = lab.try_read(&cx(password), json!({})).await.unwrap();
         assert_eq!(report.points.len(), 7);
         assert!(report.points.iter().all(|p| p.state == PointState::Unverified && p.completed_at.is_some()));
-        assert!(report.notes.iter().any(|n| n.code == Code::COPY_PASSWORD), "{:?}", report.notes);
+        assert!(report.notes.iter().any(|n| n.code == code), "{:?}", report.notes);
     }
 }
 

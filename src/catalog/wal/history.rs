@@ -6,23 +6,33 @@ use lifeboat_core::model::{Code, Problem};
 
 use super::{Archive, SegmentSize, parse_history};
 use crate::{
-    catalog::{Cx, unpack::unpack},
-    net::store::{Repo, show},
+    catalog::{Cx, salted, unpack::unpack},
+    net::{
+        Secret,
+        store::{Repo, show},
+    },
 };
 
 const MAX_HISTORY: u64 = 64 << 10;
 /// Timelines whose history is read, newest first.
 const MAX_TIMELINES: usize = 100;
-/// What OpenSSL's salted format begins with.
-const SALTED: &[u8] = b"Salted__";
 
-/// Sets the parents of an archive's timelines. `there` holds the keys of the
-/// history files by timeline, `folder` is where they should lie. Gives back
-/// what keeps recovery from following a timeline.
+/// The history files of one archive.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// Their keys, by timeline.
+    pub there: &'a BTreeMap<u32, Vec<u8>>,
+    /// Where they should lie.
+    pub folder: &'a str,
+    /// What they are encrypted under, as pgBackRest does.
+    pub key: Option<&'a Secret>,
+}
+
+/// Sets the parents of an archive's timelines. Gives back what keeps recovery
+/// from following a timeline.
 pub async fn follow(
     archive: &mut Archive,
-    there: &BTreeMap<u32, Vec<u8>>,
-    folder: &str,
+    files: &Files<'_>,
     size: SegmentSize,
     repo: &Repo,
     cx: &Cx,
@@ -36,11 +46,12 @@ pub async fn follow(
             let problem = Problem::new(Code::COPY_FORMAT, repo.id()).because(why);
             notes.push(problem.next("bring the history file back from the server or another copy"));
         };
-        let Some(key) = there.get(&id) else {
+        let Some(key) = files.there.get(&id) else {
             // an archive can begin on a later timeline, which then needs no way back
             if archive.timelines.range(..id).next().is_some() {
                 unusable(format!(
-                    "{folder}{id:08X}.history is missing: recovery cannot follow timeline {id}"
+                    "{}{id:08X}.history is missing: recovery cannot follow timeline {id}",
+                    files.folder
                 ));
             }
             continue;
@@ -53,7 +64,9 @@ pub async fn follow(
                 continue;
             }
         };
-        let text = unpack(&object.bytes, MAX_HISTORY).unwrap_or_default();
+        let bytes = &object.bytes;
+        let opened = files.key.and_then(|key| salted::open(bytes, key));
+        let text = unpack(opened.as_ref().map_or(bytes, |o| &o.plain), MAX_HISTORY).unwrap_or_default();
         match parse_history(&text) {
             Some((parent, lsn)) if parent < id => {
                 let at = size.number_of(lsn);
@@ -61,7 +74,8 @@ pub async fn follow(
                     archive.timeline(id).parent = Some((parent, at));
                 }
             }
-            _ if object.bytes.starts_with(SALTED) => {}
+            // without its key nothing is known of it, for or against
+            _ if opened.is_none() && salted::is_salted(bytes) => {}
             _ => {
                 unusable(format!("{} cannot be understood: recovery cannot follow timeline {id}", show(key)))
             }

@@ -143,7 +143,8 @@ async fn look_at_wal(seen: &mut Seen<'_>, root: &str, repo: &Repo, cx: &Cx) -> R
         }
     }
     seen.archive.settle();
-    seen.notes = history::follow(&mut seen.archive, &histories, &prefix, seen.size, repo, cx).await?;
+    let histories = history::Files { there: &histories, folder: &prefix, key: None };
+    seen.notes = history::follow(&mut seen.archive, &histories, seen.size, repo, cx).await?;
     Ok(())
 }
 

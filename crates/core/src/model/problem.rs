@@ -71,6 +71,7 @@ codes! {
     COPY_FORMAT = "LB-COPY-002", "the backup repository cannot be understood", "check `format` and `path`", false;
     COPY_UNSUPPORTED = "LB-COPY-003", "this format is not read yet", "use another format, or `command`", false;
     COPY_PASSWORD = "LB-COPY-004", "the repository is encrypted and no password was given", "name it with `password`", false;
+    COPY_WRONG_PASSWORD = "LB-COPY-005", "the password that was given does not open the repository", "check what `password` names; the tool itself must open it with the same one", false;
     PROBE_REFUSED = "LB-PROBE-001", "refused the connection", "check that the service runs", true;
     PROBE_TIMEOUT = "LB-PROBE-002", "did not answer in time", "check the service and the path to it", true;
     PROBE_TLS = "LB-PROBE-003", "no secure connection", "check the certificate", false;
