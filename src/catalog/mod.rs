@@ -78,6 +78,37 @@ pub const FORMATS: &[FormatDef] = &[
     ),
 ];
 
+/// Something that takes bytes from outside; its name is that of its fuzz target.
+pub type Parser = (&'static str, fn(&[u8]));
+
+/// Every pure parser of a format; see `crate::parsers`.
+pub(crate) fn parsers() -> impl Iterator<Item = Parser> {
+    let shared: [Parser; 2] = [
+        ("time", |b| {
+            let _ = std::str::from_utf8(b).ok().and_then(clock::told);
+        }),
+        ("packed", |b| {
+            let _ = unpack::unpack(b, 1 << 20);
+        }),
+    ];
+    let tables = [
+        barman::PARSERS,
+        dump::PARSERS,
+        etcd::PARSERS,
+        litestream::PARSERS,
+        pbm::PARSERS,
+        pgbackrest::PARSERS,
+        restic::PARSERS,
+        terraform::PARSERS,
+        vault::PARSERS,
+        velero::PARSERS,
+        wal::PARSERS,
+        walg::PARSERS,
+        xtrabackup::PARSERS,
+    ];
+    tables.into_iter().flatten().copied().chain(shared)
+}
+
 /// What reading one copy may use, and the present.
 #[derive(Debug)]
 pub struct Cx {

@@ -267,6 +267,7 @@ fn what_is_called_usable_starts_and_nothing_else_does() {
     assert_eq!((whole.points.len(), whole.windows.len(), whole.gaps.len()), (3, 1, 0), "{whole:#?}");
     named::a_promotion_is_followed(&lab, &rows, &whole);
     named::an_encrypted_repository(&lab, &rows);
+    named::what_describes_it(&lab, &whole);
     named::an_interrupted_backup(&lab);
     named::a_page_error(&lab);
     let met = lab::Met::default();
@@ -288,14 +289,44 @@ mod named {
         assert_eq!(restored, Ok(last.n), "from the first backup, over two timelines");
     }
 
+    /// Counted without its password, told apart with a wrong one, judged with it.
     pub fn an_encrypted_repository(lab: &Lab, rows: &[Row]) {
         let repo = lab.path("sealed");
-        let locked = lab::wait(look(&repo, None, LATER));
-        assert!(locked.points.iter().all(|p| p.state == PointState::Unverified), "{locked:#?}");
-        assert!(locked.notes.iter().any(|n| n.code == Code::COPY_PASSWORD), "{:?}", locked.notes);
-        let restored =
-            Restore { repo: &repo, sealed: true, args: &["--type=default"], seed: 9_001 }.last_row(lab);
+        for (password, code) in [(None, Code::COPY_PASSWORD), (Some("wrong"), Code::COPY_WRONG_PASSWORD)] {
+            let locked = lab::wait(look(&repo, password, LATER));
+            assert!(locked.points.iter().all(|p| p.state == PointState::Unverified), "{locked:#?}");
+            assert!(locked.notes.iter().any(|n| n.code == code), "{:?}", locked.notes);
+        }
+        let opened = lab::wait(look(&repo, Some("fixture"), LATER));
+        let [point] = &opened.points[..] else { panic!("{opened:#?}") };
+        assert_eq!(point.state, PointState::Usable, "{point:?}");
+        assert!(opened.windows[0].to >= rows.last().unwrap().committed, "{:?}", opened.windows);
+        let args = format!("--set={}", point.id);
+        let restored = Restore { repo: &repo, sealed: true, args: &[&args], seed: 9_001 }.last_row(lab);
         assert_eq!(restored, Ok(rows.len() as i64));
+    }
+
+    /// Of either pair of files that describe a repository one is enough; with
+    /// neither the tool restores nothing, whatever else is there.
+    pub fn what_describes_it(lab: &Lab, whole: &CopyReport) {
+        let label = &whole.points[0].id;
+        for (seed, pair) in [
+            (9_004, format!("backup/orders/{label}/backup.manifest")),
+            (9_005, "archive/orders/archive.info".into()),
+        ] {
+            let repo = lab.path("undescribed");
+            lab::link_tree(&lab.path("whole"), &repo);
+            for (path, usable) in [(pair.clone(), true), (format!("{pair}.copy"), false)] {
+                fs::remove_file(repo.join(&path)).unwrap();
+                let report = lab::wait(look(&repo, None, LATER));
+                let point = report.points.iter().find(|p| p.id == *label).unwrap();
+                assert_eq!(point.state == PointState::Usable, usable, "without {path}: {point:?}");
+                let args = format!("--set={label}");
+                let restored = Restore { repo: &repo, sealed: false, args: &[&args], seed }.last_row(lab);
+                assert_eq!(restored.is_ok(), usable, "without {path}: {restored:?}");
+            }
+            fs::remove_dir_all(&repo).unwrap();
+        }
     }
 
     /// Killed when it had begun to copy: it lists nothing and gives nothing back.
@@ -335,7 +366,10 @@ mod named {
     /// A page of a table does not fit its checksum: the tool warns once and lists
     /// the backup like any other; restored, the table cannot be read.
     pub fn a_page_error(lab: &Lab) {
-        lab.sql("create table refunds as select n, repeat('x', 500) as pad from generate_series(1, 200) n");
+        // nothing writes it again: a page image in the log would mend it
+        lab.sql("create table refunds (n int, pad text) with (autovacuum_enabled = off)");
+        lab.sql("insert into refunds select n, repeat('x', 500) from generate_series(1, 200) n");
+        lab.sql("vacuum (freeze) refunds");
         lab.sql("checkpoint");
         let file = lab.path("data").join(lab.sql("select pg_relation_filepath('refunds')"));
         let mut bytes = fs::read(&file).unwrap();

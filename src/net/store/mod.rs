@@ -20,6 +20,16 @@ pub use file::to_path as as_path;
 pub use key::show;
 pub use listing::{Entry, ListOptions, Listing, Page};
 
+/// See `crate::parsers`.
+pub(crate) const PARSERS: &[(&str, fn(&[u8]))] = &[
+    ("s3_listing", |b| {
+        let _ = s3xml::parse_list(b, b"");
+    }),
+    ("s3_error", |b| {
+        let _ = s3xml::parse_error(b);
+    }),
+];
+
 /// One store, opened: credentials are resolved, nothing was asked yet.
 #[derive(Debug)]
 pub struct Repo {
