@@ -1,6 +1,8 @@
 //! Backup formats, one place each: its keys, `read`, pure parsers.
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
+#[cfg(test)]
+mod bad_input;
 mod barman;
 mod bucket;
 mod cache;

@@ -12,6 +12,8 @@ use lifeboat_core::model::{CopyDef, CopyReport, KeyDef, KeyType, PointState, Pro
 
 use super::{Cx, Parser};
 use crate::net::store::Repo;
+#[cfg(test)]
+pub(super) use info::{seal, try_seal};
 
 pub(super) const KEYS: &[KeyDef] =
     &[KeyDef::new("stanza", KeyType::Text, "The stanza's name; may be left out where there is only one.")];
