@@ -39,6 +39,7 @@ use lifeboat_core::model::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::net::store::Parser;
 use crate::net::{Secret, Work, store::Repo};
 
 const fn row(id: &'static str, keys: &'static [KeyDef], doc: &'static str) -> FormatDef {
@@ -79,9 +80,6 @@ pub const FORMATS: &[FormatDef] = &[
         "A program of yours that lists the recovery points.",
     ),
 ];
-
-/// Something that takes bytes from outside; its name is that of its fuzz target.
-pub type Parser = (&'static str, fn(&[u8]));
 
 /// Every pure parser of a format; see `crate::parsers`.
 pub(crate) fn parsers() -> impl Iterator<Item = Parser> {

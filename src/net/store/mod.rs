@@ -20,8 +20,11 @@ pub use file::to_path as as_path;
 pub use key::show;
 pub use listing::{Entry, ListOptions, Listing, Page};
 
+/// Something that takes bytes from outside; its name is that of its fuzz target.
+pub type Parser = (&'static str, fn(&[u8]));
+
 /// See `crate::parsers`.
-pub(crate) const PARSERS: &[(&str, fn(&[u8]))] = &[
+pub(crate) const PARSERS: &[Parser] = &[
     ("s3_listing", |b| {
         let _ = s3xml::parse_list(b, b"");
     }),
