@@ -25,3 +25,6 @@ pub mod report;
 pub mod demo;
 
 pub mod cli;
+
+#[doc(hidden)]
+pub mod parsers;

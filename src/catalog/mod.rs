@@ -1,6 +1,8 @@
 //! Backup formats, one place each: its keys, `read`, pure parsers.
 //! A format is one row of `FORMATS`, one module, and one arm of `read`.
 
+#[cfg(test)]
+mod bad_input;
 mod barman;
 mod bucket;
 mod cache;
@@ -44,6 +46,7 @@ use lifeboat_core::model::{
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use crate::net::store::Parser;
 use crate::net::{Secret, Secrets, Work, store::Repo};
 pub use command::SCHEMA as POINTS_SCHEMA;
 use memories::{Memories, is_whole};
@@ -75,6 +78,34 @@ pub const FORMATS: &[FormatDef] = &[
     row("vault", vault::KEYS, "Snapshots of Vault, OpenBao or Consul."),
     row("command", command::KEYS, "A program of yours that lists the recovery points."),
 ];
+
+/// Every pure parser of a format; see `crate::parsers`.
+pub(crate) fn parsers() -> impl Iterator<Item = Parser> {
+    let shared: [Parser; 2] = [
+        ("time", |b| {
+            let _ = std::str::from_utf8(b).ok().and_then(clock::told);
+        }),
+        ("packed", |b| {
+            let _ = unpack::unpack(b, 1 << 20);
+        }),
+    ];
+    let tables = [
+        barman::PARSERS,
+        dump::PARSERS,
+        etcd::PARSERS,
+        litestream::PARSERS,
+        pbm::PARSERS,
+        pgbackrest::PARSERS,
+        restic::PARSERS,
+        terraform::PARSERS,
+        vault::PARSERS,
+        velero::PARSERS,
+        wal::PARSERS,
+        walg::PARSERS,
+        xtrabackup::PARSERS,
+    ];
+    tables.into_iter().flatten().copied().chain(shared)
+}
 
 /// What reading one copy may use, and the present.
 #[derive(Debug)]

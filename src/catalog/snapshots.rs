@@ -248,7 +248,7 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    #[cfg(test)]
+    /// Of bytes that are all here.
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self { chunks: mpsc::channel(1).1, rest: Bytes::copy_from_slice(bytes) }
     }

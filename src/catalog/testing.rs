@@ -33,6 +33,9 @@ impl Hand {
         hand.copy(&from, "", stored);
         hand
     }
+    pub fn root(&self) -> &Path {
+        self.0.path()
+    }
     fn copy(&self, from: &Path, to: &str, stored: &str) {
         for entry in fs::read_dir(from).unwrap() {
             let path = entry.unwrap().path();

@@ -23,17 +23,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failover::Home;
 
-const PG: &str = "/usr/lib/postgresql/15/bin";
+pub const PG: &str = "/usr/lib/postgresql/15/bin";
+/// Of the cluster that is backed up. Only a name for its socket: nothing listens
+/// on an address.
+pub const PORT: u64 = 15_999;
 
 /// A small cluster of its own with a repository in clear and an encrypted one.
 /// Run as `nobody` where the test is root, since initdb refuses that.
-struct Lab {
+pub struct Lab {
     dir: tempfile::TempDir,
 }
 
 impl Lab {
     /// `None` where the tools are not installed; LIFEBOAT_LAB=1 insists.
-    fn new() -> Option<Self> {
+    pub fn new() -> Option<Self> {
         let there = |path: &str| Path::new(path).exists();
         if !there("/usr/bin/pgbackrest") || !there(&format!("{PG}/initdb")) || !there("/usr/bin/setpriv") {
             assert_ne!(
@@ -58,7 +61,9 @@ impl Lab {
         );
         fs::write(lab.path("pgb.conf"), config).unwrap();
         lab.own();
-        lab.run(&format!("{PG}/initdb -D data -U postgres -A trust --no-sync --wal-segsize=1"));
+        lab.run(&format!(
+            "{PG}/initdb -D data -U postgres -A trust --no-sync --data-checksums --wal-segsize=1"
+        ));
         let dir = lab.dir.path().display();
         let settings = format!(
             "listen_addresses=''\nunix_socket_directories='{dir}/sock'\nport=15999\nfsync=off\narchive_mode=on\n\
@@ -73,7 +78,7 @@ impl Lab {
         Some(lab)
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
@@ -93,11 +98,22 @@ impl Lab {
     }
 
     /// An argument list written as a line; no argument holds a space.
-    fn run(&self, line: &str) -> Output {
+    pub fn run(&self, line: &str) -> Output {
         self.run_args(&line.split(' ').collect::<Vec<_>>())
     }
 
     fn run_args(&self, args: &[&str]) -> Output {
+        let output = self.command(args).output().unwrap();
+        let told = || {
+            let log = fs::read_to_string(self.path("pg.log")).unwrap_or_default();
+            format!("{args:?}: {}\n{log}", String::from_utf8_lossy(&output.stderr))
+        };
+        assert!(output.status.success(), "{}", told());
+        output
+    }
+
+    /// As the user that the cluster belongs to.
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = match Self::is_root() {
             true => {
                 let mut command = Command::new("/usr/bin/setpriv");
@@ -108,25 +124,28 @@ impl Lab {
         };
         command.args(args).current_dir(self.dir.path()).env_clear();
         command.env("HOME", self.path("home")).env("PATH", format!("{PG}:/usr/bin:/bin")).env("LC_ALL", "C");
-        let output = command.output().unwrap();
-        let told = || {
-            let log = fs::read_to_string(self.path("pg.log")).unwrap_or_default();
-            format!("{args:?}: {}\n{log}", String::from_utf8_lossy(&output.stderr))
-        };
-        assert!(output.status.success(), "{}", told());
-        output
+        command
     }
 
-    fn start(&self) {
+    pub fn start(&self) {
         // its output goes to a file, or the server would hold the pipe open
         self.run(&format!("{PG}/pg_ctl -D data -w -s -l pg.log start"));
     }
-    fn pgbackrest(&self, rest: &str) -> Output {
+    pub fn pgbackrest(&self, rest: &str) -> Output {
         self.run(&format!("pgbackrest --config={} --stanza=orders {rest}", self.path("pgb.conf").display()))
     }
-    fn sql(&self, text: &str) {
-        let sock = self.path("sock");
-        self.run_args(&["psql", "-h", sock.to_str().unwrap(), "-p", "15999", "-U", "postgres", "-qXc", text]);
+    pub fn sql(&self, text: &str) -> String {
+        self.ask(PORT, text).unwrap_or_else(|why| panic!("{text}: {why}"))
+    }
+    /// Of the cluster that this port names.
+    pub fn ask(&self, port: u64, text: &str) -> Result<String, String> {
+        let (sock, port) = (self.path("sock"), port.to_string());
+        let args = ["psql", "-h", sock.to_str().unwrap(), "-p", &port, "-U", "postgres", "-qXAtc", text];
+        let output = self.command(&args).output().unwrap();
+        match output.status.success() {
+            true => Ok(String::from_utf8(output.stdout).unwrap().trim().to_owned()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
     }
     /// So many segments, each with a row in it, all of them archived.
     fn write_wal(&self, segments: usize) {
@@ -151,7 +170,7 @@ impl Lab {
         read(&copy_at("", Some("orders")), &Repo::folder("fra", self.path(repo)), &cx).await.unwrap()
     }
 
-    fn wal(&self, repo: &str) -> Vec<PathBuf> {
+    pub fn wal(&self, repo: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let mut folders = vec![self.path(repo).join("archive/orders")];
         while let Some(folder) = folders.pop() {
@@ -191,7 +210,7 @@ impl Drop for Lab {
     }
 }
 
-fn name(path: &Path) -> &str {
+pub fn name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
 }
 

@@ -13,7 +13,7 @@ mod tests;
 
 use lifeboat_core::model::{CopyDef, CopyReport, KeyDef, KeyType, PointState, Problem};
 
-use super::Cx;
+use super::{Cx, Parser};
 use crate::net::store::Repo;
 
 pub(super) const KEYS: &[KeyDef] = &[KeyDef::new(
@@ -21,6 +21,16 @@ pub(super) const KEYS: &[KeyDef] = &[KeyDef::new(
     KeyType::Text,
     "The server's name in Barman; may be left out where there is only one.",
 )];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("barman_backup_info", |b| {
+        let _ = info::parse(b);
+    }),
+    ("barman_name", |b| {
+        let _ = look::classify(b, super::wal::SegmentSize::DEFAULT);
+    }),
+];
 
 /// A window ends when its last segment was stored; the last commit in it is a
 /// little older.

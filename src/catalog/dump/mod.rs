@@ -11,7 +11,7 @@ use lifeboat_core::model::{
     Code, CopyDef, CopyReport, KeyDef, KeyType, Point, PointKind, PointState, Problem, Time,
 };
 
-use super::{Cx, option, root};
+use super::{Cx, Parser, option, root};
 use crate::net::store::{Repo, show};
 use when::When;
 use whole::Wholeness;
@@ -29,6 +29,19 @@ pub(super) const KEYS: &[KeyDef] = &[
         KeyType::Text,
         "What is appended to a dump's key for the file with its SHA-256, such as `.sha256`.",
     ),
+];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("dump_gzip", |b| {
+        let _ = whole::judge(b"x.gz", b, Some(b));
+    }),
+    ("dump_zstd", |b| {
+        let _ = whole::judge(b"x.zst", b, None);
+    }),
+    ("dump_any", |b| {
+        let _ = whole::judge(b"x", b, None);
+    }),
 ];
 
 /// More are counted, but not shown one by one.
@@ -67,7 +80,11 @@ pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyRep
         };
         match whole::look(suspect, repo, cx).await {
             Wholeness::Good => {}
-            Wholeness::Unknown(problem) => cx.work.note(problem),
+            Wholeness::Unknown(problem) => {
+                point.state = PointState::Unverified;
+                point.reason = format!("it could not be read: {}", problem.what);
+                cx.work.note(problem);
+            }
             Wholeness::Bad(state, reason) => (point.state, point.reason) = (state, reason),
         }
     }

@@ -14,8 +14,8 @@ use crate::{
 
 /// Up to here a dump is read whole; beyond, only its ends.
 const READ_WHOLE: u64 = 8 << 20;
-/// Stops a gzip bomb.
-const MAX_INFLATED: u64 = 2 << 30;
+/// Stops a gzip bomb: 8 MiB can hold 8 GiB.
+const MAX_INFLATED: u64 = 1 << 30;
 const MAX_SIDECAR: u64 = 64 << 10;
 /// A sidecar is written after its dump.
 const SIDECAR_DUE: Dur = Dur::secs(3_600);
@@ -108,7 +108,11 @@ fn judge_format(key: &[u8], bytes: &[u8]) -> Found {
     }
     match format {
         Format::Gzip => match inflate(bytes) {
-            Ok(()) => None,
+            Ok(size) if size >= MAX_INFLATED => Some((
+                PointState::Unverified,
+                format!("it unpacks to more than {MAX_INFLATED} bytes: not checked further"),
+            )),
+            Ok(_) => None,
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => middle("gzip"),
             Err(_) => Some((PointState::Suspect, "its gzip stream is damaged".to_owned())),
         },
@@ -175,9 +179,10 @@ impl Format {
     }
 }
 
-fn inflate(bytes: &[u8]) -> io::Result<()> {
+/// How many bytes it holds, or the cap.
+fn inflate(bytes: &[u8]) -> io::Result<u64> {
     let mut inflated = MultiGzDecoder::new(bytes).take(MAX_INFLATED);
-    io::copy(&mut inflated, &mut io::sink()).map(drop)
+    io::copy(&mut inflated, &mut io::sink())
 }
 
 fn is_zstd(head: &[u8]) -> bool {

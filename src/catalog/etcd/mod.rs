@@ -12,12 +12,17 @@ use lifeboat_core::model::{CopyDef, CopyReport, KeyDef, PointState, Problem};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Cx,
+    Cx, Parser,
     snapshots::{self, Feed, File, Found, Kind},
 };
 use crate::net::store::Repo;
 
 pub(super) const KEYS: &[KeyDef] = &[];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[("etcd_snapshot", |b| {
+    let _ = inside(Feed::of(b), b.len() as u64);
+})];
 
 const HASH: u64 = 32;
 /// What every page size is a multiple of.

@@ -21,6 +21,13 @@ pub(super) struct Piece {
     pub trouble: Option<(PointState, String)>,
 }
 
+impl Piece {
+    /// The first transaction alone, in so many bytes.
+    pub fn bare(size: u64) -> Self {
+        Self { key: Vec::new(), min: 1, max: 1, size, stored: None, at: None, trouble: None }
+    }
+}
+
 /// A generation, or all there is.
 #[derive(Debug, Default)]
 pub(super) struct Line {

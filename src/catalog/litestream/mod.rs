@@ -13,11 +13,27 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use lifeboat_core::model::{Code, CopyDef, CopyReport, Dur, KeyDef, PointState, Problem, Time};
 
-use super::{Cx, root};
+use super::{Cx, Parser, root};
 use crate::net::store::{ListOptions, Repo, show};
 use chain::{Line, Piece};
 
 pub(super) const KEYS: &[KeyDef] = &[];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("litestream_ltx", |b| {
+        let _ = ltx::look(b, b, &Piece::bare(b.len() as u64));
+    }),
+    ("litestream_ltx_name", |b| {
+        let _ = ltx::parse_name(b);
+    }),
+    ("litestream_wal", |b| {
+        let _ = wal::look(b, b);
+    }),
+    ("litestream_wal_name", |b| {
+        let _ = wal::parse_name(b);
+    }),
+];
 
 /// Snapshots, and pieces of log, that are opened at each look: the newest.
 const OPEN: usize = 4;

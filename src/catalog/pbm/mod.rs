@@ -13,10 +13,20 @@ mod tests;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, Problem};
 
-use super::{Cx, root};
+use super::{Cx, Parser, root};
 use crate::net::store::{Repo, show};
 
 pub(super) const KEYS: &[KeyDef] = &[];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("pbm_backup", |b| {
+        let _ = meta::parse(b);
+    }),
+    ("pbm_oplog_name", |b| {
+        let _ = std::str::from_utf8(b).map(oplog::parse_name);
+    }),
+];
 
 pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let root = root(copy);

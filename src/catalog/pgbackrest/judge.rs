@@ -73,6 +73,12 @@ fn standing(label: &str, backup: &Backup, listed: &Listed<'_>, seen: &Seen, cx: 
     if !seen.folders.contains(label) {
         return (BrokenChain, "its folder is gone".to_owned());
     }
+    if seen.manifests.gone.contains(label) {
+        return (BrokenChain, "its manifest is gone, and so is the copy of it".to_owned());
+    }
+    if seen.manifests.unread.contains(label) {
+        return (Unverified, "whether its manifest is there could not be asked".to_owned());
+    }
     let needs = backup.backup_reference.iter().chain(&backup.backup_prior);
     for needed in needs.clone() {
         if !listed.contains_key(needed.as_str()) || !seen.folders.contains(needed) {
@@ -82,6 +88,10 @@ fn standing(label: &str, backup: &Backup, listed: &Listed<'_>, seen: &Seen, cx: 
     let size = size_of(seen, backup.db_id);
     match span(backup, size) {
         Ok(None) => {}
+        Ok(Some(_)) if seen.no_archive_info => {
+            let why = "neither archive.info nor its copy can be read, without which the tool fetches no log";
+            return (BrokenChain, why.to_owned());
+        }
         Ok(Some(span)) => {
             let lacking = cover::lacking(seen.archives.get(&backup.db_id), &span, size, Waits::Yes, cx.now);
             if let Some(standing) = lacking {

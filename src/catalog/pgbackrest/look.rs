@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use lifeboat_core::model::{Code, CopyDef, Problem, Time};
 
-use super::info::{ArchiveInfo, BackupInfo, Cluster, InfoError, parse_archive_info, parse_backup_info};
+use super::{
+    info::{ArchiveInfo, BackupInfo, Cluster, InfoError, parse_archive_info, parse_backup_info},
+    manifest::{self, Manifests},
+};
 use crate::{
     catalog::{
         Cx,
@@ -52,6 +55,10 @@ pub(super) struct Seen {
     pub sizes: BTreeMap<u64, SegmentSize>,
     /// The oldest backup's first segment as its `.backup` file tells, by cluster.
     pub oldest_start: BTreeMap<u64, u64>,
+    /// Of the backups that `info` lists.
+    pub manifests: Manifests,
+    /// Neither archive.info nor its copy can be used: the tool fetches no log.
+    pub no_archive_info: bool,
     pub notes: Vec<Problem>,
 }
 
@@ -120,6 +127,9 @@ impl Place {
         }
         seen.folders = folders(repo, &self.backup, cx).await?.into_iter().filter(|l| is_label(l)).collect();
         seen.notes.extend(seen.closed.map(|closed| self.closed_note(closed, seen.folders.len(), repo)));
+        let listed = seen.info.iter().flat_map(|info| &info.backups).map(|(label, _)| label);
+        let listed = listed.filter(|label| seen.folders.contains(*label)).cloned();
+        seen.manifests = manifest::look(listed, &self.backup, repo, cx).await?;
         self.look_at_unlisted(&mut seen, repo, cx).await?;
         self.look_at_archive(&mut seen, clusters, repo, cx).await?;
         Ok(seen)
@@ -206,11 +216,13 @@ impl Place {
                     let problem =
                         Problem::new(Code::COPY_FORMAT, repo.id()).because(format!("{name} is missing"));
                     seen.notes.push(problem.next("run `pgbackrest check`, then see where its WAL goes"));
+                    seen.no_archive_info = true;
                     unkeyed(clusters)
                 }
                 // damaged, and so is its copy: the folders are named after the clusters anyway
                 Err(problem) if problem.code == Code::COPY_FORMAT => {
                     seen.notes.push(problem);
+                    seen.no_archive_info = true;
                     unkeyed(clusters)
                 }
                 Err(problem) => return Err(problem),

@@ -4,16 +4,35 @@
 mod info;
 mod judge;
 mod look;
+mod manifest;
 #[cfg(test)]
 mod tests;
 
 use lifeboat_core::model::{CopyDef, CopyReport, KeyDef, KeyType, PointState, Problem};
 
-use super::Cx;
+use super::{Cx, Parser};
 use crate::net::store::Repo;
+#[cfg(test)]
+pub(super) use info::{seal, try_seal};
 
 pub(super) const KEYS: &[KeyDef] =
     &[KeyDef::new("stanza", KeyType::Text, "The stanza's name; may be left out where there is only one.")];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("pgbackrest_backup_info", |b| {
+        let _ = info::parse_backup_info(b, None);
+    }),
+    ("pgbackrest_archive_info", |b| {
+        let _ = info::parse_archive_info(b, None);
+    }),
+    ("pgbackrest_name", |b| {
+        let _ = look::classify(b, super::wal::SegmentSize::DEFAULT);
+    }),
+    ("pgbackrest_label", |b| {
+        let _ = std::str::from_utf8(b).map(look::is_label);
+    }),
+];
 
 /// The end of a window is when its last segment was stored, which is when the
 /// log up to there was safe: the last commit in it is a little older, by as

@@ -18,7 +18,7 @@ mod walk;
 use futures::StreamExt;
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, KeyType, PointState, Problem};
 
-use super::{Cx, TEXT, TEXTS, option};
+use super::{Cx, Parser, TEXT, TEXTS, option};
 use crate::net::store::Repo;
 use judge::{Filter, Inside};
 use look::{Opened, Place, Seen, Trouble};
@@ -30,6 +30,32 @@ pub(super) const KEYS: &[KeyDef] = &[
     KeyDef::new("tags", TEXTS, "Only snapshots with all of these tags."),
     KeyDef::new("paths", TEXTS, "Only snapshots of these paths."),
     KeyDef::new("hot", KeyType::Ref("store"), "Where rustic keeps its hot part."),
+];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("restic_key", |b| {
+        let _ = crypt::KeyFile::parse(b);
+    }),
+    ("restic_packed", |b| {
+        let _ = crypt::unpack(b.to_vec(), 1 << 20);
+    }),
+    ("restic_snapshot", |b| {
+        let _ = serde_json::from_slice::<parse::Snapshot>(b);
+    }),
+    ("restic_index", |b| {
+        let _ =
+            serde_json::from_slice::<parse::Index>(b).map(|i| i.packs.iter().map(parse::Pack::size).max());
+    }),
+    ("restic_lock", |b| {
+        let _ = serde_json::from_slice::<parse::Lock>(b);
+    }),
+    ("restic_config", |b| {
+        let _ = serde_json::from_slice::<parse::Config>(b);
+    }),
+    ("restic_tree", |b| {
+        let _ = serde_json::from_slice::<parse::Tree>(b);
+    }),
 ];
 
 /// The store of the hot part, if one is named and could be opened.

@@ -12,11 +12,21 @@ use std::collections::BTreeMap;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, Problem, Time};
 
-use super::{Cx, replica, replica::Original};
+use super::{Cx, Parser, replica, replica::Original};
 use crate::net::store::{ListOptions, Repo, show};
 use state::{Held, Lock};
 
 pub(super) const KEYS: &[KeyDef] = replica::KEYS;
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("terraform_state", |b| {
+        let _ = state::parse(b);
+    }),
+    ("terraform_lock", |b| {
+        let _ = Lock::parse(b).map(|lock| lock.told());
+    }),
+];
 
 /// A state of a thousand resources is about 5 MB.
 const MAX_STATE: u64 = 64 << 20;

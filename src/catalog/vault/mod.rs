@@ -18,12 +18,17 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Cx,
+    Cx, Parser,
     snapshots::{self, Feed, File, Found, Kind},
 };
 use crate::net::store::Repo;
 
 pub(super) const KEYS: &[KeyDef] = &[];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[("vault_snapshot", |b| {
+    let _ = unpack(b, 1 << 20).map(|held| judge(&held));
+})];
 
 /// Stops a gzip bomb.
 const MAX_INFLATED: u64 = 1 << 30;

@@ -13,11 +13,21 @@ mod tests;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, KeyType, Problem};
 
-use super::{Cx, option, root};
+use super::{Cx, Parser, option, root};
 use crate::net::store::{Repo, show};
 
 pub(super) const KEYS: &[KeyDef] =
     &[KeyDef::new("backup_schedule", KeyType::Text, "Only backups of this schedule.")];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("velero_backup", |b| {
+        let _ = resource::parse(b);
+    }),
+    ("velero_volumes", |b| {
+        let _ = resource::parse_volumes(b);
+    }),
+];
 
 pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let root = root(copy);

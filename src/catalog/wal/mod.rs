@@ -16,6 +16,18 @@ use std::collections::BTreeMap;
 use lifeboat_core::model::Time;
 use serde::{Deserialize, Serialize};
 
+use super::Parser;
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("wal_history", |b| {
+        let _ = parse_history(b);
+    }),
+    ("wal_name", |b| {
+        let _ = SegmentName::parse(b);
+    }),
+];
+
 /// One segment by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SegmentName {

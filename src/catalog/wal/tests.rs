@@ -64,6 +64,15 @@ fn replay_follows_timelines_and_stops_at_holes() {
 }
 
 #[test]
+fn ten_million_segments_fold_into_as_many_runs_as_there_are_holes() {
+    let mut line = Timeline::default();
+    (0..10_000_000u64).filter(|n| n % 4_000_000 != 7).for_each(|n| line.add(n, Some(n as i64)));
+    line.settle();
+    assert_eq!(line.runs().len(), 4);
+    assert_eq!(line.first_missing(8, 9_999_999), Some(4_000_007));
+}
+
+#[test]
 fn a_segment_kept_only_partially_at_a_switch_is_no_hole() {
     let archive =
         Archive { timelines: BTreeMap::from([(1, line(None, &[1, 2])), (2, line(Some((1, 3)), &[3, 4]))]) };

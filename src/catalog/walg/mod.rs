@@ -13,7 +13,7 @@ mod tests;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, KeyType, PointState, Problem};
 
-use super::{Cx, option, root};
+use super::{Cx, Parser, option, root};
 use crate::net::store::Repo;
 use backups::Backups;
 
@@ -22,6 +22,22 @@ pub(super) const KEYS: &[KeyDef] = &[KeyDef::new(
     KeyType::OneOf(&["postgres", "mysql"]),
     "What is backed up; postgres by default.",
 )];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("walg_postgres", |b| {
+        let _ = postgres::parse(b);
+    }),
+    ("walg_postgres_name", |b| {
+        let _ = postgres::classify(b, super::wal::SegmentSize::DEFAULT);
+    }),
+    ("walg_mysql", |b| {
+        let _ = mysql::parse(b);
+    }),
+    ("walg_mysql_name", |b| {
+        let _ = std::str::from_utf8(b).map(mysql::parse_name);
+    }),
+];
 
 /// A window ends when its last log file was stored; the last commit in it is a
 /// little older.

@@ -13,10 +13,26 @@ mod tests;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, Problem};
 
-use super::{Cx, root};
+use super::{Cx, Parser, root};
 use crate::net::store::{Repo, show};
 
 pub(super) const KEYS: &[KeyDef] = &[];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("xtrabackup_stream", |b| {
+        let _ = stream::file(b);
+    }),
+    ("xtrabackup_checkpoints", |b| {
+        let _ = stream::parse_checkpoints(b);
+    }),
+    ("xtrabackup_info", |b| {
+        let _ = stream::parse_info(b);
+    }),
+    ("xtrabackup_piece", |b| {
+        let _ = look::piece(b);
+    }),
+];
 
 pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
     let root = root(copy);

@@ -32,6 +32,19 @@ pub use listing::{Entry, ListOptions, Listing, Page, Version};
 pub use spread::Spread;
 pub use web::{Web, WebKind};
 
+/// Something that takes bytes from outside; its name is that of its fuzz target.
+pub type Parser = (&'static str, fn(&[u8]));
+
+/// See `crate::parsers`.
+pub(crate) const PARSERS: &[Parser] = &[
+    ("s3_listing", |b| {
+        let _ = s3xml::parse_list(b, b"");
+    }),
+    ("s3_error", |b| {
+        let _ = s3xml::parse_error(b);
+    }),
+];
+
 /// One store, opened: credentials are resolved, nothing was asked yet.
 #[derive(Debug)]
 pub struct Repo {

@@ -1,0 +1,172 @@
+//! A small good repository for each reader: real ones from the fixtures where
+//! there are, else made by hand.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use lifeboat_core::model::*;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    catalog::{Cx, pgbackrest::seal, testing::at},
+    net::Secret,
+};
+
+pub const NOW: &str = "2026-11-22T20:30:00Z";
+/// When all files were stored.
+pub const STORED: &str = "2026-11-21T12:00:00Z";
+
+/// One row of the table of readers.
+pub struct Sample {
+    pub format: &'static str,
+    pub options: Value,
+    pub password: Option<&'static str>,
+    /// By key.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Its points are established without opening anything.
+    pub by_listing: bool,
+}
+
+impl Sample {
+    fn new(format: &'static str, options: Value, files: BTreeMap<String, Vec<u8>>) -> Self {
+        Self { format, options, password: None, files, by_listing: false }
+    }
+    pub fn copy(&self) -> CopyDef {
+        let copy = json!({"store": "fra", "format": self.format, "options": self.options});
+        serde_json::from_value(copy).unwrap()
+    }
+    pub fn cx(&self) -> Cx {
+        let mut cx = Cx::new(at(NOW), CancellationToken::new());
+        cx.timezone = Some(chrono_tz::UTC);
+        cx.password = self.password.map(Secret::new);
+        cx
+    }
+}
+
+/// Every reader, in the order of `FORMATS`.
+pub fn all() -> Vec<Sample> {
+    let plain = |format, path: &str| Sample::new(format, json!({}), fixture(path));
+    vec![
+        Sample::new("pgbackrest", json!({}), pgbackrest()),
+        Sample { password: Some("fixture"), ..plain("restic", "restic/repo") },
+        plain("wal-g", "walg/repo/pg"),
+        Sample::new("wal-g", json!({"database": "mysql"}), fixture("walg/repo/mysql")),
+        Sample::new("barman", json!({"server": "barman/pg-main"}), fixture("barman-cloud/repo")),
+        plain("velero", "velero/repo"),
+        Sample::new("dump", json!({"sidecar": ".sha256"}), dumps()),
+        Sample { by_listing: true, ..Sample::new("bucket", json!({}), objects()) },
+        plain("terraform", "terraform/repo"),
+        plain("litestream", "litestream/v05/app"),
+        Sample::new("pbm", json!({}), pbm()),
+        plain("xtrabackup", "mysql-xtrabackup/repo"),
+        Sample::new("etcd", json!({}), only(fixture("etcd"), ".db")),
+        Sample::new("vault", json!({}), BTreeMap::from([("raft.snap".to_owned(), vault())])),
+    ]
+}
+
+pub fn fixture(path: &str) -> BTreeMap<String, Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);
+    let mut found = BTreeMap::new();
+    let mut folders: Vec<PathBuf> = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let key = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                    found.insert(key, std::fs::read(path).unwrap());
+                }
+            }
+        }
+    }
+    found
+}
+
+/// With the oplog that belongs to a logical backup, which the fixture leaves out.
+fn pbm() -> BTreeMap<String, Vec<u8>> {
+    let mut files = fixture("pbm/repo");
+    for name in ["2026-11-20T02:00:00Z", "2026-11-22T02:00:00Z"] {
+        let oplog = format!("{name}/rs0/oplog/20261122020003-1.20261122020205-1.s2");
+        files.insert(oplog, b"x".to_vec());
+    }
+    files
+}
+
+fn only(mut files: BTreeMap<String, Vec<u8>>, suffix: &str) -> BTreeMap<String, Vec<u8>> {
+    files.retain(|key, _| key.ends_with(suffix));
+    files
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn dumps() -> BTreeMap<String, Vec<u8>> {
+    let dump = gzip(b"CREATE TABLE orders (n bigint);\n");
+    let hash = format!("{}  orders.sql.gz\n", hex::encode(Sha256::digest(&dump)));
+    BTreeMap::from([("orders.sql.gz".to_owned(), dump), ("orders.sql.gz.sha256".to_owned(), hash.into())])
+}
+
+fn objects() -> BTreeMap<String, Vec<u8>> {
+    ["a.jpg", "b/c.jpg"].map(|key| (key.to_owned(), b"pixels".to_vec())).into()
+}
+
+fn pgbackrest() -> BTreeMap<String, Vec<u8>> {
+    let (label, next) = ("20261120-020000F", "20261120-020000F_20261121-020000I");
+    let entry = |kind: &str, stop: i64, segment: &str, more: Value| {
+        let mut entry = json!({
+            "backup-type": kind, "backup-timestamp-start": stop - 60, "backup-timestamp-stop": stop,
+            "backup-info-size": 1_000, "db-id": 1, "backup-archive-start": segment,
+            "backup-archive-stop": segment, "backup-lsn-start": "0/2000028",
+        });
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        entry
+    };
+    let segments = [2, 3, 4].map(|n| format!("00000001000000000000000{n}"));
+    let full = entry("full", 1_795_140_000, &segments[0], json!({}));
+    let more = json!({"backup-prior": label, "backup-reference": [label], "backup-lsn-start": "0/4000028"});
+    let incr = entry("incr", 1_795_226_400, &segments[2], more);
+    let history = "[db:history]\n1={\"db-system-id\":7704498742194914183,\"db-version\":\"15\"}\n";
+    let info = seal(&format!("[backup:current]\n{label}={full}\n{next}={incr}\n\n{history}")).into_bytes();
+    let archive = seal(history).into_bytes();
+    let mut files = BTreeMap::new();
+    for (name, bytes) in [("backup/orders/backup.info", &info), ("archive/orders/archive.info", &archive)] {
+        files.insert(name.to_owned(), bytes.clone());
+        files.insert(format!("{name}.copy"), bytes.clone());
+    }
+    for label in [label, next] {
+        for name in ["backup.manifest", "backup.manifest.copy"] {
+            files.insert(format!("backup/orders/{label}/{name}"), b"[backup]\n".to_vec());
+        }
+    }
+    for name in segments {
+        files.insert(
+            format!("archive/orders/15-1/{}/{name}-{}.gz", &name[..16], "a".repeat(40)),
+            gzip(b"log"),
+        );
+    }
+    files
+}
+
+fn vault() -> Vec<u8> {
+    let (meta, state) =
+        (&br#"{"Version":1,"Index":9007199254740993,"Term":3,"Size":900}"#[..], &[7; 900][..]);
+    let line = |bytes: &[u8], name: &str| format!("{}  {name}\n", hex::encode(Sha256::digest(bytes)));
+    let sums = line(meta, "meta.json") + &line(state, "state.bin");
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, bytes) in [("meta.json", meta), ("state.bin", state), ("SHA256SUMS", sums.as_bytes())] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        tar.append_data(&mut header, name, bytes).unwrap();
+    }
+    gzip(&tar.into_inner().unwrap())
+}
