@@ -19,6 +19,7 @@ mod posture;
 mod programs;
 mod pty;
 mod restic;
+mod servers;
 mod stores;
 mod tls;
 mod untrusted;

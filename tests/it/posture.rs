@@ -10,7 +10,7 @@ use lifeboat_core::{
 };
 use serde_json::{Value, json};
 
-use crate::lab::{Running, repo, start, tool, work};
+use crate::servers::{Running, repo, start, tool, work};
 
 const KEYS: &str = r#"{"access_key_id":"AK","secret_access_key":"SK"}"#;
 

@@ -14,7 +14,7 @@ use object_store::{
 };
 use serde_json::json;
 
-use crate::lab::{self, Running, keys, repo, start, tool, work};
+use crate::servers::{self, Running, keys, repo, start, tool, work};
 
 /// The emulator's own, known to all the world.
 const ACCOUNT: &str = "devstoreaccount1";
@@ -187,7 +187,7 @@ async fn a_private_authority_is_trusted_by_every_kind_of_store() {
         for (ca, trusted) in [(Some("a.pem"), true), (None, false)] {
             let store = json!({"id": "x", "url": url, "endpoint": endpoint, "ca": ca, "credentials": {"env": "KEYS"}});
             let open = repo(dir.path(), store, with).await.unwrap();
-            let listed = lab::keys(&open, "", ListOptions::flat()).await;
+            let listed = servers::keys(&open, "", ListOptions::flat()).await;
             // only WebDAV is really spoken there; the others get as far as an answer
             let code = listed.err().map(|p| p.code);
             assert_eq!(code != Some(Code::STORE_TLS), trusted, "{url}, {ca:?}: {code:?}");

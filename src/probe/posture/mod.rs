@@ -27,6 +27,8 @@ pub async fn read(repo: &Repo, paths: &[String], work: &Work) -> Result<Posture,
         Kind::Azure => azure::read(repo, &newest::find(repo, paths, work).await?, work).await,
         Kind::WebDav => Ok(Posture::nowhere("WebDAV has no such setting")),
         Kind::Folder => Ok(Posture::nowhere("a folder has no such setting")),
+        // what is set there is not asked, so nothing is claimed of it
+        Kind::Web => Ok(Posture::default()),
     }
 }
 
