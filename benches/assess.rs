@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use lifeboat_core::assess::{Assessor, Glance};
+use lifeboat_core::assess::{Assessor, Glance, compare};
 use lifeboat_core::model::*;
 use serde_json::json;
 
@@ -67,6 +67,10 @@ fn observations(estate: &Estate) -> Observations {
         latency_ms: 12,
         detail: "200 OK in 12 ms".to_owned(),
     };
+    let kept = |n: i64| {
+        let at = at - Dur::secs(600 + n * 3_600);
+        Kept { id: format!("p{n}"), at, base: at, state: PointState::Usable, size_bytes: Some(1 << 30) }
+    };
     let mut probe = |key| seen.probes.insert(key, Arc::new(Observed::of(reading(), at, Dur::secs(30))));
     for r in &estate.regions {
         probe(ProbeKey::RegionHealth { region: r.id.clone(), index: 0 });
@@ -80,6 +84,7 @@ fn observations(estate: &Estate) -> Observations {
             let window = Window { from: at - Dur::secs(86_400), to: good.at };
             let summary = CopySummary {
                 points: 30,
+                kept: (0..30).map(kept).collect(),
                 last_good: Some(good.clone()),
                 newest: Some(good),
                 windows: vec![window],
@@ -109,6 +114,20 @@ fn all_losses_of_twenty_regions(bencher: divan::Bencher) {
     let (assessor, seen) = world();
     let each: Vec<_> = assessor.estate().regions.iter().map(|r| Scenario::gone([r.id.as_str()])).collect();
     bencher.bench_local(|| assessor.judge_all(&seen, now(), &each));
+}
+
+#[divan::bench]
+fn one_region_compromised(bencher: divan::Bencher) {
+    let (assessor, seen) = world();
+    let mut scenario: Scenario = "region-3=compromised".parse().expect("a scenario");
+    scenario.clean_before = Some(now() - Dur::secs(7_200));
+    bencher.bench_local(|| assessor.assess(&seen, now(), &scenario));
+}
+
+#[divan::bench]
+fn all_single_losses_compared(bencher: divan::Bencher) {
+    let (assessor, seen) = world();
+    bencher.bench_local(|| compare(&assessor, &seen, now(), LossMode::Gone, None));
 }
 
 #[divan::bench]

@@ -1,8 +1,8 @@
 //! One target region for one workload: whether it can be reached and can serve,
 //! and what a recovery into it would cost.
 
+use super::bench::Bench;
 use super::domains::{Lost, Modes};
-use super::judge::Bench;
 use super::plan::Plan;
 use super::rto::{self, Estimate, Recovery};
 use super::sources::home;

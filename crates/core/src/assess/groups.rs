@@ -1,10 +1,11 @@
 //! Assets that must agree: each is measured to the newest instant at which all
 //! of them lie within the group's tolerance.
 
+use super::bench::Bench;
 use super::domains::Lost;
-use super::judge::Bench;
+use super::offers::{Source, Span};
 use super::recovered::Picked;
-use super::sources::{Ask, Source, Span};
+use super::sources::Ask;
 use super::workload::writes_end;
 use super::{Loss, Reason};
 use crate::model::*;

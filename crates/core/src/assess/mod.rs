@@ -5,6 +5,8 @@
 //! docs/judgement.md; a new kind of reason is a variant of `Reason`.
 
 mod asset;
+mod assumption;
+mod bench;
 mod candidate;
 mod clean;
 mod compare;
@@ -19,6 +21,7 @@ mod home;
 mod index;
 mod judge;
 mod needs;
+mod offers;
 mod order;
 mod plan;
 mod policy;
@@ -40,13 +43,14 @@ use std::cmp::Reverse;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use assumption::Assumption;
 pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
 pub use declaring::{evidence, impact, predictions};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};
 pub use order::{Ordered, Recovery};
 pub use policy::Accepted;
 pub use posture::differences;
-pub use reason::{Assumption, Need, Reason};
+pub use reason::{Need, Reason};
 pub use view::*;
 
 use crate::model::*;

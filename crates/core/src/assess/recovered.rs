@@ -1,11 +1,12 @@
 //! The sources of all that a workload needs back, for one recovery.
 
 use super::asset::{AssetFacts, WritesEnd};
+use super::bench::Bench;
 use super::candidate::worsen;
 use super::domains::Lost;
 use super::groups;
-use super::judge::Bench;
-use super::sources::{Ask, Offer, Source, meets_zero};
+use super::offers::{Offer, Source, meets_zero};
+use super::sources::Ask;
 use super::workload::{Facts, writes_end};
 use super::{Judged, Loss, Reason, Verdict};
 use crate::model::*;

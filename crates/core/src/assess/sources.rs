@@ -3,8 +3,9 @@
 use super::asset::{AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
 use super::clean::{self, Standing};
 use super::domains::{Lost, Modes};
+use super::offers::{Best, Offer, Source, Span, meets_zero};
 use super::workload::Facts;
-use super::{Assumption, Cx, Loss, Reason, Using, Verdict};
+use super::{Assumption, Cx, Loss, Reason, Verdict};
 use crate::model::*;
 
 /// One recovery that is being judged.
@@ -23,102 +24,6 @@ pub(crate) struct Ask<'j, 'a> {
     /// What is lost on the way, whether or not it decides.
     pub hidden: Vec<Reason>,
     pub assumptions: Vec<Assumption>,
-}
-
-pub(crate) enum Source<'j, 'a> {
-    Known(Offer<'j, 'a>),
-    /// Known to have received, but not seen now.
-    NotSeenNow(Offer<'j, 'a>),
-    /// Something is declared that was never seen, or that nobody vouches for.
-    Unknown(Option<Reason>),
-    None(Option<Reason>),
-}
-
-/// A source that an asset could be recovered from, not yet spelled out: there
-/// are many, and one is taken.
-#[derive(Clone, Copy)]
-pub(crate) struct Offer<'j, 'a> {
-    pub loss: Loss,
-    /// What it has received, as of when.
-    pub received: Received,
-    /// Outside the objective or the residency: it would make a breach.
-    pub bad: bool,
-    /// It takes a write before that counts.
-    pub in_step: bool,
-    pub replica: Option<&'j ReplicaFacts<'a>>,
-    pub copy: Option<(&'j CopyFacts<'a>, &'j CopySummary)>,
-    pub point: Option<&'j str>,
-    /// It has to be retrieved first; the inner `None` is unknown.
-    pub retrieval: Option<Option<Dur>>,
-    /// The least loss of any source, were all as they were last seen.
-    pub least: Option<Dur>,
-}
-
-impl<'j> Offer<'j, '_> {
-    pub fn using(&self, asset: &AssetId, part: Option<&str>) -> Using {
-        Using {
-            asset: asset.clone(),
-            part: part.map(str::to_owned),
-            copy: self.copy.map(|(c, _)| c.on.store.clone()),
-            replica: self.replica.map(|r| r.replica.region.clone()),
-            point: self.point.map(str::to_owned),
-            loss: self.loss,
-        }
-    }
-    /// Where it lies.
-    pub fn region(&self) -> Option<&'j RegionId> {
-        match (self.replica, self.copy) {
-            (Some(r), _) => Some(&r.replica.region),
-            (None, copy) => copy.and_then(|(c, _)| c.on.region.as_ref()),
-        }
-    }
-    /// The order of preference; nothing in it depends on the input's order.
-    fn rank(&self) -> (bool, Option<Dur>, Dur, bool, &str) {
-        let name = self.copy.map_or("", |(c, _)| c.on.store.as_str());
-        (self.bad, self.loss.upper, self.loss.lower, self.replica.is_none(), name)
-    }
-}
-
-/// Instants that a source can bring an asset back to, both ends included.
-pub(crate) struct Span<'j, 'a> {
-    pub from: Millis,
-    pub to: Millis,
-    pub offer: Offer<'j, 'a>,
-}
-
-/// The best source of those seen now and of the others.
-#[derive(Default)]
-struct Best<'j, 'a> {
-    now: Option<Offer<'j, 'a>>,
-    before: Option<Offer<'j, 'a>>,
-    least: Option<Dur>,
-    unknown: Option<Option<Reason>>,
-    out: Option<Reason>,
-}
-
-impl<'j, 'a> Best<'j, 'a> {
-    fn offer(&mut self, freshness: Freshness, offer: Offer<'j, 'a>) {
-        self.least = self.least.into_iter().chain(offer.loss.upper).min();
-        let slot = if freshness.is_current() { &mut self.now } else { &mut self.before };
-        if slot.as_ref().is_none_or(|b| offer.rank() < b.rank()) {
-            *slot = Some(offer);
-        }
-    }
-    fn unknown(&mut self, reason: Option<Reason>) {
-        let known = self.unknown.take().flatten();
-        self.unknown = Some(known.or(reason));
-    }
-    fn is_empty(&self) -> bool {
-        self.now.is_none() && self.before.is_none() && self.unknown.is_none()
-    }
-    fn source(self) -> Source<'j, 'a> {
-        match self {
-            Best { now: Some(known), least, .. } => Source::Known(Offer { least, ..known }),
-            Best { before: Some(old), least, .. } => Source::NotSeenNow(Offer { least, ..old }),
-            Best { unknown: Some(why), .. } => Source::Unknown(why),
-            Best { out, .. } => Source::None(out),
-        }
-    }
 }
 
 /// Whether what serves the workload is so hit that its data is bad.
@@ -462,12 +367,6 @@ impl<'j, 'a> Ask<'j, 'a> {
             needs.assumes(self.cx.estate, &copy.on.store, &mut self.assumptions);
         }
     }
-}
-
-/// A target of zero is met by what is seen to take every write, or by what was
-/// looked at after writing had ended.
-pub(crate) fn meets_zero(offer: &Offer, writes: WritesEnd, rpo: Option<Dur>) -> bool {
-    rpo != Some(Dur::ZERO) || offer.in_step || offer.received.after(writes)
 }
 
 /// What was seen of one part; a copy that is not seen in parts is whole.
