@@ -255,8 +255,11 @@ impl Machine {
         if self.run.state.is_over() {
             return;
         }
-        if self.run.stable_at.is_none() && self.all_passed() {
-            self.run.stable_at = Some(at);
+        if self.all_passed() {
+            self.run.stable_at.get_or_insert(at);
+        } else if !self.closing() {
+            // Something was added or is done again: it has not recovered yet.
+            self.run.stable_at = None;
         }
         let busy = self.run.steps.iter().any(|s| s.status == StepStatus::Running);
         self.run.state = match self.asks().is_empty() {
