@@ -3,30 +3,6 @@
 
 use lifeboat_core::model::{KeyDef, KeyType, StepDef};
 
-const CHOICE: KeyType = KeyType::Table(&[
-    KeyDef::required("id", KeyType::NewId, "Name of the choice."),
-    KeyDef::new("title", KeyType::Text, "What is chosen, in a few words."),
-    KeyDef::new("steps", KeyType::List(&KeyType::Ref("step")), "Steps that only this choice runs."),
-]);
-
-pub const APPROVE: StepDef = StepDef {
-    id: "approve",
-    keys: &[
-        KeyDef::new("need", KeyType::Int(1, 100), "How many people must approve."),
-        KeyDef::new("roles", KeyType::List(&KeyType::Text), "Roles whose holders may approve."),
-        KeyDef::new("within", KeyType::Dur, "How long an approval is waited for."),
-    ],
-    doc: "Waits until people of given roles have approved.",
-    effect: false,
-};
-
-pub const DECIDE: StepDef = StepDef {
-    id: "decide",
-    keys: &[KeyDef::required("choices", KeyType::List(&CHOICE), "What a person may choose from.")],
-    doc: "A person chooses one way to go on.",
-    effect: false,
-};
-
 pub const DNS: StepDef = StepDef {
     id: "dns",
     keys: &[

@@ -257,6 +257,9 @@ pub fn run(estate: &Estate) -> RunView {
             ended_at: over.then_some(at + Dur::secs(12)),
             reason: (n == 1).then(|| "the fence answers: closed".into()),
             outputs: Default::default(),
+            of: None,
+            approvals: vec![],
+            due: None,
         }
     });
     let run = Run {
@@ -271,6 +274,13 @@ pub fn run(estate: &Estate) -> RunView {
         incident: Some(incident(estate)),
         steps: steps.collect(),
         notes: vec![],
+        commander: "ada".into(),
+        offered: None,
+        graceful: false,
+        precheck: vec![],
+        exceptions: vec![],
+        stable_at: None,
+        parent: None,
         rto_target: Some(Dur::secs(1_800)),
         rto_estimate: Some(Dur::secs(540)),
         runbook: book,

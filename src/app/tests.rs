@@ -290,7 +290,7 @@ fn what_a_run_asks_can_be_answered_in_every_kind() {
         (verb, app.layer().is_none())
     };
     let step = StepId::new("promote");
-    let fields = vec!["ticket".to_owned()];
+    let fields = vec!["ticket".into()];
     let filled = [("ticket".to_owned(), "INC-7".into())].into();
     let table = [
         (

@@ -209,8 +209,8 @@ impl Follow<'_> {
         for turn in 0..if step.idempotent { 2 } else { 1 } {
             let (status, body) = ask(method, port, &format!("/{path}")).unwrap();
             assert_eq!(status, 200, "{} turn {turn}: {body}", step.id);
-            for (name, pointer) in &step.outputs {
-                self.outputs.push((name.clone(), body.pointer(pointer).unwrap().clone()));
+            for (name, def) in &step.outputs {
+                self.outputs.push((name.clone(), body.pointer(&def.pointer).unwrap().clone()));
             }
         }
         if let Some(verify) = &verify {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lifeboat_core::assess::Verdict;
 use lifeboat_core::model::*;
 use lifeboat_core::record::{Entry, Event, Record};
-use lifeboat_core::run::{Incident, Prediction, Run, StepRun, Verb};
+use lifeboat_core::run::{Gate, GuardAnswer, Incident, Prediction, Run, StepRun, Verb, interlock};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -204,6 +204,39 @@ fn sentence(event: &Event) -> String {
         }
         Event::StepReached { step } => format!("{step} is reached"),
         Event::StepSkipped { step, why } => format!("{step} is left out by the plan: {why}"),
+        Event::StepLeftOut { step, why } => format!("{step} is not on the way taken: {why}"),
+        Event::StepExpanded { step, instances } => {
+            let ids: Vec<&str> = instances.iter().map(|i| i.id.as_str()).collect();
+            format!("{step} is done for each of {}: {}", ids.len(), ids.join(", "))
+        }
+        Event::UndoIntended { step, number, action, .. } => {
+            format!("{step}, attempt {number}, takes it back: {}", action.summary())
+        }
+        Event::ChildIntended { step, run, runbook, .. } => format!("{step}: {runbook} as run {run}"),
+        Event::ChildEnded { step, state, detail, .. } => {
+            let state = state.map_or("did not begin", |s| s.as_str());
+            format!("{step}: its run {state}: {detail}")
+        }
+        Event::Guarded { step, answers } => {
+            let one = |a: &GuardAnswer| {
+                let holds = a.holds.map_or("unknown", |h| if h { "holds" } else { "does not hold" });
+                format!("{} {holds} ({})", interlock::said(&a.key), a.detail)
+            };
+            format!("before {step} acts: {}", answers.iter().map(one).collect::<Vec<_>>().join("; "))
+        }
+        Event::ApprovalsLapsed { step, of } => {
+            let who: Vec<&str> = of.iter().map(OperatorId::as_str).collect();
+            format!("{step}: too long since {} agreed", who.join(", "))
+        }
+        Event::DueMissed { step, due } => format!("{step} was due at {} and is not done", time(*due)),
+        Event::Prechecked { items } => {
+            let bad: Vec<&str> = items.iter().filter(|i| i.blocks()).map(|i| i.what.as_str()).collect();
+            match bad.is_empty() {
+                true => format!("looked at {} things before the run", items.len()),
+                false => format!("before the run, these stand against it: {}", bad.join(", ")),
+            }
+        }
+        Event::WentReadOnly { why } => format!("the journal can no longer be written here: {why}"),
         Event::StepSimulated { step, action } => format!("{step} is only simulated: {action}"),
         Event::AttemptIntended { step, number, action, .. } => {
             format!("{step}, attempt {number}: {}", action.summary())
@@ -232,6 +265,16 @@ fn word(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|v| v.as_str().map(|s| s.replace('_', " "))).unwrap_or_default()
 }
 
+fn overridden(gate: &Gate) -> String {
+    match gate {
+        Gate::Precheck { item } => format!("the precheck {item}"),
+        Gate::Guard { step, guard } => format!("{} at {step}", interlock::said(guard)),
+        Gate::Approvals { step } => format!("the approvals of {step}"),
+        Gate::Waves => "the stop after failures".to_owned(),
+        Gate::Role => "the lack of a role".to_owned(),
+    }
+}
+
 fn said(verb: &Verb) -> String {
     match verb {
         Verb::Pause => "paused".to_owned(),
@@ -240,6 +283,20 @@ fn said(verb: &Verb) -> String {
         Verb::Skip { step, reason } => format!("{step} skipped: {reason}"),
         Verb::Cancel { reason } => format!("the run is cancelled: {reason}"),
         Verb::Note { text } => format!("note: {text}"),
+        Verb::Choose { step, choice, evidence } => format!("{step}: {choice} chosen: {evidence}"),
+        Verb::Approve { step, .. } => format!("{step} approved"),
+        Verb::Decline { step, reason } => format!("{step} declined: {reason}"),
+        Verb::Override { gate, reason, .. } => format!("{} overridden: {reason}", overridden(gate)),
+        Verb::DoneOutside { step, evidence } => format!("{step} was done outside: {evidence}"),
+        Verb::Adopt { reason } => format!("what was done elsewhere is taken over: {reason}"),
+        Verb::Undo { step, reason } => format!("{step} is taken back: {reason}"),
+        Verb::RollBack { reason } => format!("the run is rolled back: {reason}"),
+        Verb::Commit { reason } => format!("committed: {reason}"),
+        Verb::Ungraceful { reason } => format!("goes on ungracefully: {reason}"),
+        Verb::Recheck => "everything is looked at again before the run".to_owned(),
+        Verb::HandOver { to, text } => format!("the command is offered to {to}: {text}"),
+        Verb::TakeOver { reason } => format!("takes over the command: {reason}"),
+        Verb::Edit { edits, reason } => format!("the plan is changed in {} places: {reason}", edits.len()),
         Verb::Confirm { step, typed } => format!("{step} confirmed by typing {typed}"),
         Verb::Submit { step, .. } => format!("{step} done by hand"),
         Verb::Settle { step, done, reason } => {

@@ -30,6 +30,10 @@ fn every_runbook_that_is_shipped_can_begin() {
                     rto_target: None,
                     rto_estimate: None,
                     probes: Some(&["http", "tcp"]),
+                    kinds: None,
+                    precheck: false,
+                    graceful: None,
+                    parent: None,
                 };
                 begin(from).unwrap_or_else(|p| panic!("{folder}/{}: {p}", runbook.id));
                 seen += 1;

@@ -31,7 +31,7 @@ fn form(run: &RunId, ask: &Ask) -> Form {
             ("Confirm".to_owned(), vec![Field::word(&format!("type {}", clean_line(target)), target)])
         }
         AskKind::Manual { fields } => {
-            let mut all: Vec<_> = fields.iter().map(|f| Field::text(f, f, "", "")).collect();
+            let mut all: Vec<_> = fields.iter().map(|f| Field::text(&f.id, &f.id, "", "")).collect();
             all.push(Field::word("type done", "done"));
             ("By hand".to_owned(), all)
         }
@@ -49,11 +49,38 @@ fn form(run: &RunId, ask: &Ask) -> Form {
                 Field::text("reason", "why", "", "needed for skip and cancel"),
             ],
         ),
+        AskKind::Decide { choices, evidence } => {
+            details.extend(evidence.iter().map(|e| clean_line(e)));
+            let one = |c: &Choice| format!("{}: {}", c.id, clean_line(c.title.as_deref().unwrap_or("")));
+            details.extend(choices.iter().map(one));
+            words("Which way?", "type the choice", "what spoke for it")
+        }
+        AskKind::Approve { action, given, .. } => {
+            details.extend(clean(action).lines().map(str::to_owned));
+            details.extend(given.iter().map(|by| format!("agreed: {}", clean_line(by.as_str()))));
+            words("Do you agree?", "type approve or decline", "needed for decline")
+        }
+        AskKind::Override { why, typed, .. } => {
+            details.push(clean_line(why));
+            let word = typed.as_deref().unwrap_or("override");
+            let typed = Field::word(&format!("type {}", clean_line(word)), word);
+            (
+                "Go on in spite of it?".to_owned(),
+                vec![typed, Field::text("reason", "why", "", "kept in the journal")],
+            )
+        }
+        AskKind::Commit => words("Commit?", "type commit or roll back", "needed for roll back"),
+        AskKind::UndoFailed => words("The undo failed", "type undo or leave", "kept in the journal"),
     };
     let purpose = Purpose::Answer { run: run.clone(), step: ask.step.clone(), kind: ask.kind.clone() };
     let mut form = Form::new(purpose, &title, &ask.sentence, fields);
     form.details = details;
     form
+}
+
+fn words(title: &str, answer: &str, help: &str) -> (String, Vec<Field>) {
+    let fields = vec![Field::text("answer", answer, "", ""), Field::text("reason", "why", "", help)];
+    (title.to_owned(), fields)
 }
 
 /// A retry needs no reason, so none is asked for.
@@ -74,12 +101,12 @@ pub fn submit(run: &RunId, step: &StepId, kind: &AskKind, form: &Form) -> Answer
     let verb = match (kind, form.field("answer")) {
         (AskKind::Confirm { target, .. }, _) => Verb::Confirm { step, typed: target.clone() },
         (AskKind::Manual { fields }, _) => {
-            let empty = fields.iter().position(|f| form.field(f).is_empty());
+            let empty = fields.iter().position(|f| f.required && form.field(&f.id).is_empty());
             if let Some(at) = empty {
                 return Err((at, "This needs a value.".into()));
             }
             let filled: BTreeMap<_, _> =
-                fields.iter().map(|f| (f.clone(), Value::from(form.field(f)))).collect();
+                fields.iter().map(|f| (f.id.clone(), Value::from(form.field(&f.id)))).collect();
             Verb::Submit { step, fields: filled }
         }
         (AskKind::Settle, "done") => reasoned(Verb::Settle { step, done: true, reason: reason.clone() })?,
@@ -91,6 +118,22 @@ pub fn submit(run: &RunId, step: &StepId, kind: &AskKind, form: &Form) -> Answer
         (AskKind::Failed, "skip") => reasoned(Verb::Skip { step, reason: reason.clone() })?,
         (AskKind::Failed, "cancel") => reasoned(Verb::Cancel { reason: reason.clone() })?,
         (AskKind::Failed, _) => return Err((0, "Type retry, skip or cancel.".into())),
+        (AskKind::Decide { choices, .. }, typed) => match choices.iter().find(|c| c.id == *typed) {
+            Some(choice) => Verb::Choose { step, choice: choice.id.clone(), evidence: reason },
+            None => return Err((0, "Type one of the choices.".into())),
+        },
+        (AskKind::Approve { of, .. }, "approve") => Verb::Approve { step, of: of.clone() },
+        (AskKind::Approve { .. }, "decline") => reasoned(Verb::Decline { step, reason: reason.clone() })?,
+        (AskKind::Approve { .. }, _) => return Err((0, "Type approve or decline.".into())),
+        (AskKind::Override { gate, typed, .. }, _) => {
+            reasoned(Verb::Override { gate: gate.clone(), reason: reason.clone(), typed: typed.clone() })?
+        }
+        (AskKind::Commit, "commit") => Verb::Commit { reason },
+        (AskKind::Commit, "roll back") => reasoned(Verb::RollBack { reason: reason.clone() })?,
+        (AskKind::Commit, _) => return Err((0, "Type commit or roll back.".into())),
+        (AskKind::UndoFailed, "undo") => reasoned(Verb::Undo { step, reason: reason.clone() })?,
+        (AskKind::UndoFailed, "leave") => reasoned(Verb::Skip { step, reason: reason.clone() })?,
+        (AskKind::UndoFailed, _) => return Err((0, "Type undo or leave.".into())),
     };
     Ok(vec![Effect::Verb { run: run.clone(), verb }])
 }

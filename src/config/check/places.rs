@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lifeboat_core::model::{Fact, clean_line, cut};
 use serde_json::Value;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     cycle::{Graph, circles, drawn},
     items, text,
 };
-use crate::config::keys::FileKind;
+use crate::config::{keys::FileKind, nearest::nearest};
 
 pub(super) fn check(check: &Check<'_>) {
     for (file, value) in check.of_kind(FileKind::Main) {
@@ -141,6 +142,32 @@ fn majority<'a>(check: &Check<'a>, ids: &[&str], place: &str) -> Option<(&'a str
     count.into_iter().find(|(_, n)| ids.len() >= 2 && n * 2 > ids.len())
 }
 
+/// What is wrong with the name of a fact or of an interlock.
+fn named_wrong(check: &Check<'_>, name: &str) -> Option<(String, Option<String>)> {
+    let shown = cut(&clean_line(name), 80);
+    if !name.contains(':') {
+        if check.names.is_partial("interlock") || check.names.has("interlock", name) {
+            return None;
+        }
+        let near =
+            nearest(name, check.names.of_kind("interlock")).map(|near| format!("did you mean {near:?}?"));
+        let facts = || format!("a fact is written as {}", FACT_FORMS);
+        return Some((format!("unknown interlock {shown:?}"), near.or_else(|| Some(facts()))));
+    }
+    let fact = match name.parse::<Fact>() {
+        Ok(fact) => fact,
+        Err(why) => return Some((clean_line(&why), None)),
+    };
+    let about = fact.kind.about();
+    if check.names.is_partial(about) || check.names.has(about, &fact.of) {
+        return None;
+    }
+    let near = nearest(&fact.of, check.names.of_kind(about)).map(|near| format!("did you mean {near:?}?"));
+    Some((format!("unknown {about} {:?}", cut(&clean_line(&fact.of), 80)), near))
+}
+
+const FACT_FORMS: &str = "in-service:REGION, healthy:WORKLOAD, reachable:STORE, one-writer:WORKLOAD/ASSET or fenced:WORKLOAD/ASSET";
+
 fn conditions(check: &Check<'_>, file: usize, value: &Value) {
     let mut graph = Graph::new();
     let mut index = BTreeMap::new();
@@ -157,6 +184,23 @@ fn conditions(check: &Check<'_>, file: usize, value: &Value) {
                 "an interlock without a condition",
                 hint,
             );
+        }
+    }
+    for (n, interlock) in items(value, "interlock") {
+        for list in ["all", "any"] {
+            for (m, condition) in items(interlock, list) {
+                let Some(name) = condition.as_str() else { continue };
+                if let Some((what, hint)) = named_wrong(check, name) {
+                    check.error(file, check.place_of(file, &format!("interlock/{n}/{list}/{m}")), what, hint);
+                }
+            }
+        }
+        let any = items(interlock, "any").count();
+        let wanted = interlock["at_least"].as_u64().unwrap_or(1);
+        if !interlock["at_least"].is_null() && wanted > any as u64 {
+            let span = check.place_of(file, &format!("interlock/{n}/at_least"));
+            let hint = Some("give `any` as many conditions, or ask for fewer".to_owned());
+            check.error(file, span, format!("{wanted} of {any}: it can never hold"), hint);
         }
     }
     for circle in circles(&graph) {

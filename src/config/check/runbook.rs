@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lifeboat_core::model::{Time, clean_line, cut};
-use serde_json::Value;
+use lifeboat_core::{
+    model::{ITEM, Runbook, Time, clean_line, cut},
+    run::expr,
+};
+use serde_json::{Value, json};
 
 use super::{
     Check,
@@ -11,6 +14,7 @@ use super::{
     items, step, text,
 };
 use crate::config::{
+    cursor::Span,
     keys::FileKind,
     nearest::nearest,
     template::{Hole, holes, is_template},
@@ -103,11 +107,13 @@ fn templates(check: &Check<'_>, file: usize, value: &Value) {
     for (_, step) in items(value, "step") {
         let Some(id) = text(step, "id") else { continue };
         known.extend(outputs_of(step).map(|output| format!("{id}.{output}")));
-        if let Some(each) = step["for_each"].as_object() {
-            known.extend(each.keys().cloned());
+        match &step["for_each"] {
+            Value::Object(each) => known.extend(each.keys().cloned()),
+            Value::Array(_) => drop(known.insert(ITEM.to_owned())),
+            _ => {}
         }
     }
-    conditions(check, file, value, &known);
+    conditions(check, file, value);
     let parsed = &check.files[file];
     let mut found = Vec::new();
     for (text, span) in &parsed.reading.templates {
@@ -137,20 +143,41 @@ fn templates(check: &Check<'_>, file: usize, value: &Value) {
     }
 }
 
-/// `when = "NAME == VALUE"`: NAME is known.
-fn conditions(check: &Check<'_>, file: usize, value: &Value, known: &BTreeSet<String>) {
-    for (n, step) in items(value, "step") {
-        let Some(condition) = text(step, "when") else { continue };
-        let left = condition.split(['=', '!']).next().unwrap_or(condition).trim();
-        // Within {{ }} it is told as any other template.
-        if is_template(left) || left == "mode" || known.contains(left) || check.files[file].partial {
+/// `when`: read, every name known, every value possible, and what it asks
+/// about over before it is asked.
+fn conditions(check: &Check<'_>, file: usize, value: &Value) {
+    let unsure =
+        check.files[file].partial || ["region", "workload"].iter().any(|k| check.names.is_partial(k));
+    let bare = json!({ "id": "x", "title": "", "kind": "failover", "params": value["params"], "step": value["step"] });
+    let whole = bare.as_object().into_iter().flatten().filter(|(_, v)| !v.is_null());
+    // What cannot be read as a runbook is told where it is wrong.
+    let book = serde_json::from_value::<Runbook>(Value::Object(
+        whole.map(|(k, v)| (k.clone(), v.clone())).collect(),
+    ));
+    let Some(book) = book.ok().filter(|_| !unsure) else { return };
+    let (mut regions, workloads): (Vec<&str>, Vec<&str>) =
+        (check.names.of_kind("region").collect(), check.names.of_kind("workload").collect());
+    regions.sort_unstable();
+    let names = expr::names(&book, &regions, &workloads);
+    for (n, step) in book.steps.iter().enumerate() {
+        let Err(error) = expr::check_when(&book, step, &names) else { continue };
+        let span = check.place_of(file, &format!("step/{n}/when"));
+        let text = step.when.as_deref().unwrap_or_default();
+        // Within {{ }} an unknown name is told as any other template.
+        if text.get(error.at.start..).is_some_and(is_template) && error.why.contains("no parameter") {
             continue;
         }
-        let near = nearest(left, known.iter().map(String::as_str).chain(["mode"]));
-        let hint = near.map(|near| format!("did you mean `{near}`?"));
-        let hint = hint.or_else(|| Some("write NAME == VALUE or NAME != VALUE".to_owned()));
-        let what = format!("{:?} is no parameter and no output", cut(&clean_line(left), 60));
-        check.error(file, check.place_of(file, &format!("step/{n}/when")), what, hint);
+        check.error(file, within(check, file, span, text, &error.at), error.why, error.hint);
+    }
+}
+
+/// The place of a part of a text, where the text stands as it was written.
+fn within(check: &Check<'_>, file: usize, span: Span, text: &str, at: &Span) -> Span {
+    let source = check.files[file].source.text.as_deref().unwrap_or_default();
+    let plain = source.get(span.start + 1..span.end.saturating_sub(1)) == Some(text);
+    match plain && !at.is_empty() {
+        true => span.start + 1 + at.start..span.start + 1 + at.end,
+        false => span,
     }
 }
 
@@ -158,11 +185,12 @@ fn conditions(check: &Check<'_>, file: usize, value: &Value, known: &BTreeSet<St
 fn outputs_of(step: &Value) -> impl Iterator<Item = &str> {
     let declared = step["outputs"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
     let fields = step["options"]["fields"].as_array().into_iter().flatten();
-    let listed = fields.filter_map(Value::as_str);
+    let listed = fields.filter_map(|f| f.as_str().or_else(|| f["id"].as_str()));
     let evidence = (!step["options"]["evidence"].is_null()).then_some("evidence");
+    let choice = (!step["options"]["choices"].is_null()).then_some("choice");
     // What a probe saw, beside what the step declares.
     let seen = if step["options"]["probe"].is_null() { &[][..] } else { &["value", "text"][..] };
-    declared.chain(listed).chain(evidence).chain(seen.iter().copied())
+    declared.chain(listed).chain(evidence).chain(choice).chain(seen.iter().copied())
 }
 
 /// Runbooks that start each other, and what they are started with.

@@ -70,13 +70,13 @@ pub(super) const APPROVAL: &[KeyDef] = &[
     KeyDef::new("within", Period, "How long an approval holds."),
 ];
 
-/// Another interlock by its id, or a probe.
-const CONDITION: KeyType = Either(&[Ref("interlock"), Probe]);
+/// A fact such as `in-service:eu-west-1`, another interlock by its id, or a probe.
+const CONDITION: KeyType = Either(&[Text, Probe]);
 
 const INTERLOCK: &[KeyDef] = &[
     KeyDef::required("id", NewId, "Its name."),
-    KeyDef::new("all", List(&CONDITION), "Interlocks or probes that must all hold."),
-    KeyDef::new("any", List(&CONDITION), "Interlocks or probes of which some must hold."),
+    KeyDef::new("all", List(&CONDITION), "Facts, interlocks or probes that must all hold."),
+    KeyDef::new("any", List(&CONDITION), "Facts, interlocks or probes of which some must hold."),
     KeyDef::new("at_least", Int(1, 999), "How many of `any`; 1."),
     KeyDef::new("invert", Bool, "It holds when the conditions do not."),
     KeyDef::new("wait", Dur, "How long it must have held."),

@@ -20,7 +20,16 @@ pub(super) const KEYS: &[KeyDef] = &[
     KeyDef::new("for", List(&Against), "What must be lost for it to apply."),
     KeyDef::new("params", Map(&Table(PARAM)), "What it is told at the start, by name."),
     KeyDef::new("relies_on", SELECTORS, "What must stand for it to work."),
-    KeyDef::new("waves", Table(WAVES), "How several workloads are moved."),
+    KeyDef::new(
+        "waves",
+        Table(WAVES),
+        "How runbooks within it, and steps with `for_each`, follow each other.",
+    ),
+    KeyDef::new(
+        "commit",
+        OneOf(&["auto", "person"]),
+        "Who ends it once its goals hold; until then it can be rolled back. auto: as soon as they do.",
+    ),
     KeyDef::new("step", List(&Step(STEP)), "The steps, in order."),
 ];
 
@@ -56,7 +65,11 @@ const STEP: &[KeyDef] = &[
     KeyDef::new("text", Text, "More, in Markdown."),
     KeyDef::new("needs", List(&Ref("step")), "Steps before it; absent: the step above; `[]`: at once."),
     KeyDef::new("when", Text, "The condition under which it is done."),
-    KeyDef::new("phase", OneOf(&["main", "cleanup"]), "cleanup: also after a failure."),
+    KeyDef::new(
+        "phase",
+        OneOf(&["main", "goal", "cleanup"]),
+        "goal: a check or wait that must hold for the run to be completed; cleanup: after all else, and after a cancel or roll-back too.",
+    ),
     KeyDef::new("takes", Dur, "How long it takes, as declared."),
     KeyDef::new("timeout", Period, "After how long it is stopped."),
     KeyDef::new("retry", Table(RETRY), "How often it is tried."),
@@ -71,7 +84,7 @@ const STEP: &[KeyDef] = &[
     KeyDef::new("destructive", Bool, "The target's name is typed first."),
     KeyDef::new("point_of_no_return", Bool, "After it there is no rolling back."),
     KeyDef::new("relies_on", SELECTORS, "What must stand for it to work."),
-    KeyDef::new("outputs", Map(&Text), "From a name to a JSON pointer into the step's answer."),
+    KeyDef::new("outputs", Map(&OUTPUT), "From a name to a JSON pointer into the step's answer."),
     KeyDef::new("for_each", Either(&[Map(&EACH), TEXTS]), "Once for each."),
     KeyDef::new("max_parallel", Int(1, 10_000), "How many at once."),
     KeyDef::new("approvals", Either(&[Int(1, 99), Table(APPROVALS)]), "Who must agree first."),
@@ -80,6 +93,17 @@ const STEP: &[KeyDef] = &[
 ];
 
 const EACH: KeyType = Either(&[Text, TEXTS]);
+
+const OUTPUT: KeyType = Either(&[Text, Table(TYPED)]);
+
+const TYPED: &[KeyDef] = &[
+    KeyDef::required("pointer", Text, "A JSON pointer into the step's answer."),
+    KeyDef::new(
+        "type",
+        OneOf(&["string", "integer", "number", "bool", "instant", "list"]),
+        "What it must be; an answer that holds something else leaves no output.",
+    ),
+];
 
 const RETRY: &[KeyDef] = &[
     KeyDef::required("attempts", Int(1, 100), "All tries together, the first included."),

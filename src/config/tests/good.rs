@@ -83,7 +83,7 @@ within = "15m"
 [[interlock]]
 id = "quiet"
 all = [{ http = "https://deploys.example/frozen" }]
-any = ["other"]
+any = ["other", "in-service:eu-central-1", "one-writer:checkout/orders-db"]
 at_least = 1
 invert = false
 wait = "10s"
@@ -251,6 +251,7 @@ workloads = ["checkout", "ledger"]
 for = ["account=compromised", "region", "corrupted"]
 relies_on = ["account:sandbox"]
 waves = { max_parallel = 2, stop_after_failures = 1 }
+commit = "person"
 [params]
 from = { type = "region", default = "eu-west-1" }
 what = { type = "workload", default = "ledger", text = "Which?" }
@@ -265,7 +266,7 @@ point = { type = "recovery-point" }
 id = "ask"
 kind = "manual"
 text = "Call **{{ word }}**"
-fields = ["ticket"]
+fields = ["ticket", { id = "rows", type = "integer", required = false }]
 evidence = "a screenshot"
 needs = []
 when = "{{ sure }}"
@@ -287,7 +288,7 @@ timeout = "1h"
 settle = "5s"
 absent = { http = "https://x.example/{{ shard }}" }
 verify = { command = ["./bin/verify", "{{ ask.ticket }}"] }
-outputs = { rows = "/rows", lsn = "/lsn" }
+outputs = { rows = { pointer = "/rows", type = "integer" }, lsn = "/lsn" }
 relies_on = ["store:s1"]
 rehearsal = "simulate"
 on_failure = "roll_back"
@@ -306,7 +307,7 @@ assess = { workload = "{{ what }}", verdict = "unaffected" }
 id = "watch"
 kind = "check"
 probe = { tcp = "{{ word }}:5432" }
-when = "how == fast"
+when = "how == fast and (back.rows > 0 or not graceful)"
 [[step]]
 id = "tell"
 kind = "http"

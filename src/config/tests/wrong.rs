@@ -300,8 +300,26 @@ fn runbooks_that_cannot_work() {
         "idempotent = true",
         "when = \"frm == eu-west-1\"",
         &[(
-            "runbooks/checkout-failover.toml:18:8: \"frm\" is no parameter and no output | did you mean `from`?",
-            "\"frm == eu-west-1\"",
+            "runbooks/checkout-failover.toml:18:9: \"frm\" is no parameter and no output | did you mean `from`?",
+            "frm",
+        )],
+    );
+    gives(
+        BOOK,
+        "idempotent = true",
+        "when = \"from == eu-wset-1\"",
+        &[(
+            "runbooks/checkout-failover.toml:18:17: \"eu-wset-1\" is no region | there are: eu-central-1, eu-west-1",
+            "eu-wset-1",
+        )],
+    );
+    gives(
+        BOOK,
+        "idempotent = true",
+        "when = \"mode == live and promote.state == succeeded\"",
+        &[(
+            "runbooks/checkout-failover.toml:18:26: promote.state is not known when it is asked: the step does not come after promote | add \"promote\" to its `needs`",
+            "promote.state",
         )],
     );
     gives(

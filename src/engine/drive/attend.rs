@@ -84,7 +84,12 @@ impl Drive {
             action,
             timeout,
             estate: self.folder.estate(),
-            outputs: step.plan.outputs.clone(),
+            outputs: step
+                .plan
+                .outputs
+                .iter()
+                .map(|(name, def)| (name.clone(), def.pointer.clone()))
+                .collect(),
             references: self.machine.references().clone(),
         };
         let (dir, program) = (dir.clone(), self.driver.program.clone());

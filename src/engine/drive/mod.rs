@@ -3,6 +3,7 @@
 //! follows one attempt.
 
 mod attend;
+mod guard;
 mod start;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 use lifeboat_core::{
     model::*,
     record::{Action, Event, Question, Record},
-    run::{AttemptResult, Machine, Outcome, RunState, RunView, Todo, Verb},
+    run::{AttemptResult, GuardAnswer, Machine, Outcome, RunState, RunView, StepStatus, Todo, Verb},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -104,6 +105,12 @@ enum Happened {
         step: StepId,
         number: u32,
     },
+    Guarded {
+        step: StepId,
+        age: u64,
+        every: Dur,
+        answers: Vec<GuardAnswer>,
+    },
     Answered {
         step: StepId,
         question: Question,
@@ -134,6 +141,9 @@ struct Drive {
     asking: BTreeSet<Asking>,
     /// When a question that brought nothing new may be put again.
     rest: BTreeMap<Asking, Instant>,
+    /// As `asking` and `rest`, of what is checked at the moment of acting.
+    guarding: BTreeSet<(StepId, u64)>,
+    guard_rest: BTreeMap<(StepId, u64), Instant>,
     /// How many events each step has seen: an answer counts only while its
     /// step is as it was when it was asked.
     ages: BTreeMap<StepId, u64>,
@@ -172,6 +182,8 @@ impl Drive {
             launched: BTreeMap::new(),
             asking: BTreeSet::new(),
             rest: BTreeMap::new(),
+            guarding: BTreeSet::new(),
+            guard_rest: BTreeMap::new(),
             ages: BTreeMap::new(),
             progress: mpsc::channel(16),
             tail: Vec::new(),
@@ -252,6 +264,32 @@ impl Drive {
                     Todo::Ask { step, question, probe, timeout, every } => {
                         self.ask(step, question, probe, timeout, every, &mut wake);
                     }
+                    Todo::Precheck => {
+                        // Asked for only where `start` says that it is answered.
+                        self.record(&Event::Prechecked { items: Vec::new() }, None).await?;
+                        moved = true;
+                    }
+                    Todo::Guard { step, items, every } => self.guard(step, items, every, &mut wake),
+                    Todo::BeginChild { step, number, .. } => {
+                        // `start` refuses runbooks inside runbooks; an edit of the plan may bring one in.
+                        let event = Event::StepEnded {
+                            step,
+                            status: StepStatus::Failed,
+                            reason: format!(
+                                "run {number} of a runbook inside a runbook cannot be begun by this build"
+                            ),
+                            outputs: BTreeMap::new(),
+                        };
+                        self.record(&event, None).await?;
+                        moved = true;
+                    }
+                    Todo::AttendChild { step, number, .. } => {
+                        let detail = "this build cannot drive a run inside a run".to_owned();
+                        let event =
+                            Event::ChildEnded { step, number, state: None, detail, outputs: BTreeMap::new() };
+                        self.record(&event, None).await?;
+                        moved = true;
+                    }
                     Todo::Wake(at) => sooner(&mut wake, Instant::now() + Dur::between(now, at).to_std()),
                 }
                 if moved {
@@ -308,7 +346,7 @@ impl Drive {
         verb: Verb,
         answer: oneshot::Sender<Result<(), Problem>>,
     ) -> Result<(), Problem> {
-        let told = match self.machine.command(&verb) {
+        let told = match self.machine.command(&verb, &by) {
             Ok(event) => self.record(&event, Some(&by)).await,
             Err(problem) => {
                 // Whoever asked may be gone; the refusal changes nothing.
@@ -358,6 +396,19 @@ impl Drive {
             Happened::NeverBegan { step, number } => {
                 self.attending.remove(&(step, number));
                 Ok(())
+            }
+            Happened::Guarded { step, age, every, answers } => {
+                self.guarding.remove(&(step.clone(), age));
+                if self.ages.get(&step).copied().unwrap_or(0) != age {
+                    return Ok(());
+                }
+                match self.machine.guarded(&step, &answers, self.driver.clock.now()) {
+                    Some(event) => self.record(&event, None).await,
+                    None => {
+                        self.guard_rest.insert((step, age), Instant::now() + every.to_std());
+                        Ok(())
+                    }
+                }
             }
             Happened::Answered { step, question, age, every, answer } => {
                 let key = (step, question, age);

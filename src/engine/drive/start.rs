@@ -15,6 +15,9 @@ use crate::keep::runs::{RunFolder, new_id, runs_dir};
 /// Probe kinds that the prober asks; a run whose steps need others is refused.
 const ASKABLE: &[&str] = &["http", "tcp"];
 
+/// Step kinds that this driver acts on; a run with another does not begin.
+const DRIVABLE: &[&str] = &["manual", "approve", "decide", "check", "wait", "command", "http"];
+
 /// What a run is made from. The estate must be trusted: `trust` is the hash
 /// of what `freeze` copies.
 pub struct Starting<'a> {
@@ -55,6 +58,10 @@ pub fn start(
         rto_target: from.rto_target,
         rto_estimate: from.rto_estimate,
         probes: Some(ASKABLE),
+        kinds: Some(DRIVABLE),
+        precheck: false,
+        graceful: None,
+        parent: None,
     })?;
     RunFolder::create(&runs_dir(from.state, &from.estate.id), &id, freeze, &first, from.by, from.now)
 }

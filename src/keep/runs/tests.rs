@@ -20,6 +20,10 @@ fn first(id: &RunId) -> Event {
         rto_target: None,
         rto_estimate: None,
         probes: None,
+        kinds: None,
+        precheck: false,
+        graceful: None,
+        parent: None,
     })
     .unwrap()
 }

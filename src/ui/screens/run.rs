@@ -277,7 +277,7 @@ fn question(cx: &Cx<'_>, flow: &mut Flow<'_>, view: &RunView) {
         Some(form) => layers::form_height(form, room),
         None => {
             let action = match &ask.kind {
-                AskKind::Confirm { action, .. } => {
+                AskKind::Confirm { action, .. } | AskKind::Approve { action, .. } => {
                     clean(action).lines().map(|l| wrap(l, room.max(1)).len()).sum()
                 }
                 _ => 0,
@@ -305,7 +305,7 @@ fn question(cx: &Cx<'_>, flow: &mut Flow<'_>, view: &RunView) {
 fn closed(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, ask: &Ask) {
     let mut flow = Flow::new(buf, area);
     flow.sentence(Span::raw(""), &ask.sentence, cx.role(Role::Strong));
-    if let AskKind::Confirm { action, .. } = &ask.kind {
+    if let AskKind::Confirm { action, .. } | AskKind::Approve { action, .. } = &ask.kind {
         for line in clean(action).lines() {
             flow.sentence(Span::raw(""), line, cx.role(Role::Accent));
         }
@@ -316,6 +316,11 @@ fn closed(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, ask: &Ask) {
         AskKind::Manual { .. } => " opens the form to fill in.".into(),
         AskKind::Settle => " opens the form: done, or not done.".into(),
         AskKind::Failed => " opens the form: retry, skip or cancel.".into(),
+        AskKind::Decide { .. } => " opens the form: which way?".into(),
+        AskKind::Approve { .. } => " opens the form: approve or decline.".into(),
+        AskKind::Override { .. } => " opens the form: override, with a reason.".into(),
+        AskKind::Commit => " opens the form: commit or roll back.".into(),
+        AskKind::UndoFailed => " opens the form: undo again, or leave it.".into(),
     };
     flow.line(&cx.line(&[("Enter", Role::Key), (&how, Role::Dim)]));
 }

@@ -86,6 +86,7 @@ codes! {
     RUN_PARAMETER = "LB-RUN-004", "a parameter is missing or wrong", "give it with --set NAME=VALUE", false;
     RUN_CONFIRM = "LB-RUN-005", "the name typed is not the target's", "type the name exactly, or leave it", false;
     RUN_UNSUPPORTED = "LB-RUN-006", "this kind of step cannot be run yet", "do it by hand and record it, or use a command step", false;
+    RUN_ROLE = "LB-RUN-007", "this is for somebody else to do", "ask who may, or override it with a reason", false;
     JOURNAL_DAMAGED = "LB-JOURNAL-001", "the journal is damaged", "do not resume; compare with another copy of it", false;
     JOURNAL_TORN = "LB-JOURNAL-002", "the journal's last line was cut off in writing", "nothing: the line was never acknowledged", false;
     JOURNAL_WRITE = "LB-JOURNAL-003", "the journal cannot be written", "free space or mend the disk, then resume the run", false;

@@ -49,6 +49,9 @@ pub struct Runbook {
     #[serde(default)]
     pub relies_on: Vec<Selector>,
     pub waves: Option<Waves>,
+    /// Who ends the run once its goals hold. Until then it can be rolled back.
+    #[serde(default)]
+    pub commit: CommitBy,
     #[serde(default, rename = "step")]
     pub steps: Vec<StepPlan>,
 }
@@ -65,6 +68,16 @@ impl Runbook {
 pub struct Waves {
     pub max_parallel: Option<u32>,
     pub stop_after_failures: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommitBy {
+    /// As soon as everything passed and the goals hold.
+    #[default]
+    Auto,
+    /// A person says it; until then there is a way back.
+    Person,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -96,6 +109,10 @@ pub enum ParamType {
 pub enum Phase {
     #[default]
     Main,
+    /// A `check` or `wait` that must hold for the run to be completed; after
+    /// everything of `main`. Its `stable` is the stability window.
+    Goal,
+    /// After everything else, and also when the run is cancelled or rolled back.
     Cleanup,
 }
 
@@ -161,10 +178,10 @@ pub struct StepPlan {
     /// `counted_loss_s` and `counted_loss_objects` are what a report sets
     /// beside the loss predicted.
     #[serde(default)]
-    pub outputs: BTreeMap<String, String>,
-    pub for_each: Option<Value>,
+    pub outputs: BTreeMap<String, OutputDef>,
+    pub for_each: Option<Each>,
     pub max_parallel: Option<u32>,
-    pub approvals: Option<Value>,
+    pub approvals: Option<Approvals>,
     /// `WORKLOAD/ASSET`.
     pub fences: Option<String>,
     pub promotes: Option<String>,

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Action;
 use crate::{
     model::*,
-    run::{Incident, Mode, Outcome, RunState, StepStatus, Verb, Verdict3},
+    run::{GuardAnswer, Incident, Mode, Outcome, Parent, PrecheckItem, RunState, StepStatus, Verb, Verdict3},
 };
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,18 @@ pub enum Event {
         step: StepId,
         why: String,
     },
+    /// It lies on a branch that is not taken: its `when` does not hold, another
+    /// choice was made, or all that it needs was left out.
+    StepLeftOut {
+        step: StepId,
+        why: String,
+    },
+    /// What `for_each` came to, as it was when the step was reached: a resumed
+    /// run never asks again.
+    StepExpanded {
+        step: StepId,
+        instances: Vec<Instance>,
+    },
     /// Not done, only written down: what would have been.
     StepSimulated {
         step: StepId,
@@ -56,6 +69,55 @@ pub enum Event {
         /// Something the attempt started still runs and holds its lock.
         #[serde(default)]
         still_held: bool,
+    },
+    /// As `attempt_intended`, of what takes the step back.
+    UndoIntended {
+        step: StepId,
+        number: u32,
+        action: Action,
+        timeout: Dur,
+    },
+    /// Durable before the run of a `runbook` step is made: with its id it is
+    /// found again, and never made twice.
+    ChildIntended {
+        step: StepId,
+        number: u32,
+        run: RunId,
+        runbook: RunbookId,
+        params: BTreeMap<String, Value>,
+    },
+    ChildEnded {
+        step: StepId,
+        number: u32,
+        /// Absent: it could not even begin.
+        state: Option<RunState>,
+        detail: String,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, Value>,
+    },
+    /// What was found at the moment before a dangerous step acts.
+    Guarded {
+        step: StepId,
+        answers: Vec<GuardAnswer>,
+    },
+    /// Approvals became too old before the step began.
+    ApprovalsLapsed {
+        step: StepId,
+        of: Vec<OperatorId>,
+    },
+    /// A step's `due` passed and it is not done.
+    DueMissed {
+        step: StepId,
+        due: Time,
+    },
+    /// What was looked at before anything acts.
+    Prechecked {
+        items: Vec<PrecheckItem>,
+    },
+    /// The journal can no longer be written where it lies: nothing goes on
+    /// before a process takes the run up again.
+    WentReadOnly {
+        why: String,
     },
     /// What a step's probe said about an attempt.
     Answered {
@@ -112,6 +174,16 @@ impl Event {
             Self::TakenUp { .. } => "taken_up",
             Self::StepReached { .. } => "step_reached",
             Self::StepSkipped { .. } => "step_skipped",
+            Self::StepLeftOut { .. } => "step_left_out",
+            Self::StepExpanded { .. } => "step_expanded",
+            Self::UndoIntended { .. } => "undo_intended",
+            Self::ChildIntended { .. } => "child_intended",
+            Self::ChildEnded { .. } => "child_ended",
+            Self::Guarded { .. } => "guarded",
+            Self::ApprovalsLapsed { .. } => "approvals_lapsed",
+            Self::DueMissed { .. } => "due_missed",
+            Self::Prechecked { .. } => "prechecked",
+            Self::WentReadOnly { .. } => "went_read_only",
             Self::StepSimulated { .. } => "step_simulated",
             Self::AttemptIntended { .. } => "attempt_intended",
             Self::AttemptEnded { .. } => "attempt_ended",
@@ -134,21 +206,24 @@ impl Event {
             Self::StepReached { step }
             | Self::StepSkipped { step, .. }
             | Self::StepSimulated { step, .. }
+            | Self::StepLeftOut { step, .. }
+            | Self::StepExpanded { step, .. }
+            | Self::UndoIntended { step, .. }
+            | Self::ChildIntended { step, .. }
+            | Self::ChildEnded { step, .. }
+            | Self::Guarded { step, .. }
+            | Self::ApprovalsLapsed { step, .. }
+            | Self::DueMissed { step, .. }
             | Self::AttemptIntended { step, .. }
             | Self::AttemptEnded { step, .. }
             | Self::Answered { step, .. }
             | Self::ProbeTurned { step, .. }
             | Self::StepEnded { step, .. } => Some(step),
-            Self::Operator { verb, .. } => match verb {
-                Verb::Retry { step }
-                | Verb::Skip { step, .. }
-                | Verb::Confirm { step, .. }
-                | Verb::Submit { step, .. }
-                | Verb::Settle { step, .. } => Some(step),
-                Verb::Pause | Verb::Resume | Verb::Cancel { .. } | Verb::Note { .. } => None,
-            },
+            Self::Operator { verb, .. } => verb.step(),
             Self::RunStarted(_)
             | Self::TakenUp { .. }
+            | Self::Prechecked { .. }
+            | Self::WentReadOnly { .. }
             | Self::ClockJumped { .. }
             | Self::RunEnded { .. }
             | Self::IncidentDeclared { .. }
@@ -175,6 +250,27 @@ pub struct Start {
     /// Where the secrets named by `{ secret = "id" }` are to be had.
     #[serde(default)]
     pub references: BTreeMap<KeyId, SecretRef>,
+    /// Who may do what, as the estate said then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Operator>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interlocks: Vec<Interlock>,
+    /// Whether something is looked at before anything acts.
+    #[serde(default)]
+    pub precheck: bool,
+    #[serde(default)]
+    pub graceful: bool,
+    /// The run of which this one is a step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// One of the things that a step is done for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Instance {
+    pub id: StepId,
+    /// What is inserted, by name.
+    pub each: BTreeMap<String, Value>,
 }
 
 /// What is asked about a step.
@@ -189,58 +285,4 @@ pub enum Question {
     Absent,
     /// The probe of a `wait` or `check`.
     Poll,
-}
-
-/// What exactly an attempt does, with everything filled in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Action {
-    Command {
-        /// Program and arguments; a relative program lies in the run's own
-        /// copy of the estate.
-        run: Vec<String>,
-        #[serde(default)]
-        env: BTreeMap<String, Given>,
-        /// Relative to the copy of the estate.
-        #[serde(default)]
-        cwd: Option<String>,
-    },
-    Http {
-        method: String,
-        url: String,
-        #[serde(default)]
-        headers: BTreeMap<String, Given>,
-        #[serde(default)]
-        body: Option<String>,
-        #[serde(default)]
-        expect: Expect,
-        #[serde(default)]
-        ca: Option<String>,
-    },
-}
-
-/// A value written out, or where to have it at use.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Given {
-    Text(String),
-    Secret(SecretRef),
-}
-
-impl Action {
-    /// In one line, as a person would type it; not meant for a shell.
-    pub fn summary(&self) -> String {
-        let plain = |s: &str| {
-            !s.is_empty() && s.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:=@+,%".contains(c))
-        };
-        let line = match self {
-            Self::Command { run, .. } => run
-                .iter()
-                .map(|arg| if plain(arg) { arg.clone() } else { format!("{arg:?}") })
-                .collect::<Vec<_>>()
-                .join(" "),
-            Self::Http { method, url, .. } => format!("{method} {url}"),
-        };
-        clean_line(&line)
-    }
 }

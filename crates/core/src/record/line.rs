@@ -152,22 +152,26 @@ pub fn encode(
 
 /// Every line of a journal, or where the first one lies that is not as written.
 pub fn parse(bytes: &[u8]) -> Result<Journal, Damage> {
+    parse_after(None, bytes)
+}
+
+/// The lines that follow `above`, for a reader that keeps up with a journal;
+/// places are counted from the first of them.
+pub fn parse_after(above: Option<&Record>, bytes: &[u8]) -> Result<Journal, Damage> {
     let mut journal = Journal::default();
     let mut rest = bytes;
-    let damage = |journal: &Journal, why: String| Damage {
-        line: journal.records.len() as u64 + 1,
-        offset: journal.length,
-        why,
-    };
+    let before = above.map_or(0, |r| r.seq);
+    let line = |journal: &Journal| before + journal.records.len() as u64 + 1;
+    let damage = |journal: &Journal, why: String| Damage { line: line(journal), offset: journal.length, why };
     while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-        let seq = journal.records.len() as u64 + 1;
-        let record = read_line(&rest[..end], seq, journal.head()).map_err(|why| damage(&journal, why))?;
+        let prev = journal.records.last().or(above).map_or(GENESIS, |r| &r.sum);
+        let record = read_line(&rest[..end], line(&journal), prev).map_err(|why| damage(&journal, why))?;
         journal.records.push(record);
         journal.length += end as u64 + 1;
         rest = &rest[end + 1..];
     }
     if !rest.is_empty() {
-        let line = journal.records.len() as u64 + 1;
+        let line = line(&journal);
         check_torn(rest, line).map_err(|why| damage(&journal, why))?;
         journal.torn = Some(Torn { line, bytes: rest.len() as u64 });
     }

@@ -2,11 +2,13 @@
 //! Bytes to values and back; `keep` writes the files. A new event is one more
 //! variant of `Event` and one more arm in `run::Machine::apply`.
 
+mod action;
 mod event;
 mod line;
 
-pub use event::{Action, Event, Given, Question, Start};
-pub use line::{Damage, Entry, GENESIS, Journal, Record, Torn, encode, parse};
+pub use action::{Action, DnsRecord, DnsRequire, Given};
+pub use event::{Event, Instance, Question, Start};
+pub use line::{Damage, Entry, GENESIS, Journal, Record, Torn, encode, parse, parse_after};
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{
-    Incident, Mode,
-    machine::blank,
+    Incident, Mode, Parent, expr,
+    inner::blank,
     params,
     plan::{self, RUNNABLE},
     render::{Part, Scope, parts},
@@ -33,6 +33,13 @@ pub struct Begin<'a> {
     pub rto_estimate: Option<Dur>,
     /// Probe kinds that can be asked; `None`: whoever asks will find out.
     pub probes: Option<&'a [&'a str]>,
+    /// Step kinds that can be acted on; `None`: all of `RUNNABLE`.
+    pub kinds: Option<&'a [&'a str]>,
+    /// Whether the driver answers `Todo::Precheck`.
+    pub precheck: bool,
+    /// `None`: by the kind of the runbook and whether there is an incident.
+    pub graceful: Option<bool>,
+    pub parent: Option<Parent>,
 }
 
 /// The first event of a run, or why it may not begin: `RUN_PARAMETER` for
@@ -40,24 +47,22 @@ pub struct Begin<'a> {
 pub fn begin(from: Begin<'_>) -> Result<Event, Problem> {
     let params = params::resolve(from.runbook, from.estate, from.params)?;
     let runbook = from.runbook;
-    if runbook.waves.is_some() {
-        return Err(unsupported(&runbook.id, "waves are not run yet"));
-    }
     let mut references = BTreeMap::new();
+    let scope = Scope::lenient(&params);
     let blanks: Vec<_> = runbook.steps.iter().map(blank).collect();
-    let scope = Scope { params: &params, steps: &blanks, lenient: true };
+    let scope = Scope { steps: &blanks, mode: from.mode, ..scope };
     for step in &runbook.steps {
         let subject = format!("step {} of {}", step.id, runbook.id);
-        supported(step, from.probes).map_err(|why| unsupported(&subject, why))?;
+        supported(step, from.kinds, from.probes).map_err(|why| unsupported(&subject, why))?;
         let wrong = |why: String| Problem::new(Code::RUN_PARAMETER, &subject).because(why);
-        needs_exist(step, runbook).map_err(wrong)?;
-        outputs_exist(step, runbook).map_err(wrong)?;
-        let action = fits(step, &scope, from.mode).map_err(wrong)?;
-        if let Some(action) = action {
+        if let Some(action) = fits(step, runbook, &scope).map_err(wrong)? {
             gather(&action, from.estate, &mut references).map_err(wrong)?;
         }
     }
-    acyclic(runbook).map_err(|why| Problem::new(Code::RUN_PARAMETER, &runbook.id).because(why))?;
+    let wrong = |why: String| Problem::new(Code::RUN_PARAMETER, &runbook.id).because(why);
+    conditions(runbook, from.estate).map_err(wrong)?;
+    acyclic(runbook).map_err(wrong)?;
+    let interlocks = super::interlock::all(from.estate).map_err(wrong)?;
     Ok(Event::RunStarted(Box::new(Start {
         run: from.run,
         epoch: from.epoch,
@@ -66,11 +71,57 @@ pub fn begin(from: Begin<'_>) -> Result<Event, Problem> {
         runbook: runbook.clone(),
         params,
         mode: from.mode,
+        graceful: from.graceful.unwrap_or_else(|| graceful(runbook.kind, from.incident.is_some())),
         incident: from.incident,
         rto_target: from.rto_target,
         rto_estimate: from.rto_estimate,
         references,
+        people: from.estate.operators.clone(),
+        interlocks,
+        precheck: from.precheck,
+        parent: from.parent,
     })))
+}
+
+/// A planned move takes its time; what an incident forces does not.
+fn graceful(kind: RunbookKind, incident: bool) -> bool {
+    match kind {
+        RunbookKind::Failover | RunbookKind::Restore => false,
+        RunbookKind::Switchover | RunbookKind::Evacuation => !incident,
+        RunbookKind::Failback | RunbookKind::Drill | RunbookKind::Cleanup => true,
+    }
+}
+
+/// Every `when`: its names known, its values possible.
+fn conditions(runbook: &Runbook, estate: &Estate) -> Result<(), String> {
+    let regions: Vec<&str> = estate.regions.iter().map(|r| r.id.as_str()).collect();
+    let workloads: Vec<&str> = estate.workloads.iter().map(|w| w.id.as_str()).collect();
+    let names = expr::names(runbook, &regions, &workloads);
+    for step in &runbook.steps {
+        expr::check_when(runbook, step, &names).map_err(|e| format!("`when` of {}: {e}", step.id))?;
+    }
+    Ok(())
+}
+
+/// A plan that was changed while it is carried out, by the same rules; the
+/// estate is not there any more, so `words` stand for what it names.
+pub(super) fn fits_together(
+    runbook: &Runbook,
+    params: &BTreeMap<String, Value>,
+    mode: Mode,
+    words: &[String],
+) -> Result<(), String> {
+    let blanks: Vec<_> = runbook.steps.iter().map(blank).collect();
+    let scope = Scope { steps: &blanks, mode, ..Scope::lenient(params) };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let names = expr::names(runbook, &words, &words);
+    for step in &runbook.steps {
+        let told = |why: String| format!("step {}: {why}", step.id);
+        supported(step, None, None).map_err(told)?;
+        fits(step, runbook, &scope).map_err(told)?;
+        expr::check_when(runbook, step, &names).map_err(|e| told(e.to_string()))?;
+    }
+    acyclic(runbook)
 }
 
 fn unsupported(subject: impl std::fmt::Display, why: impl std::fmt::Display) -> Problem {
@@ -78,21 +129,12 @@ fn unsupported(subject: impl std::fmt::Display, why: impl std::fmt::Display) -> 
 }
 
 /// A key whose meaning is not built yet is refused, never passed over.
-fn supported(step: &StepPlan, probes: Option<&[&str]>) -> Result<(), String> {
-    if !RUNNABLE.contains(&step.kind.as_str()) {
-        return Err(format!("steps of the kind {:?} are not run yet", step.kind));
+fn supported(step: &StepPlan, kinds: Option<&[&str]>, probes: Option<&[&str]>) -> Result<(), String> {
+    let kind = step.kind.as_str();
+    if !RUNNABLE.contains(&kind) || kinds.is_some_and(|known| !known.contains(&kind)) {
+        return Err(format!("steps of the kind {kind:?} are not run yet"));
     }
-    let absent_yet = [
-        ("approvals", step.approvals.is_some()),
-        ("for_each", step.for_each.is_some()),
-        ("max_parallel", step.max_parallel.is_some()),
-        ("on_failure = \"roll_back\"", step.on_failure == OnFailure::RollBack),
-        ("assess", step.options.contains_key("assess")),
-    ];
-    if let Some((key, _)) = absent_yet.iter().find(|(_, used)| *used) {
-        return Err(format!("`{key}` is not built in yet"));
-    }
-    let own = (plan::moves(&step.kind) == plan::Moves::Probe).then(|| plan::probe(step)).transpose()?;
+    let own = (plan::moves(kind) == plan::Moves::Probe).then(|| plan::probe(step)).transpose()?;
     let asked = [own.as_ref(), step.verify.as_ref(), step.absent.as_ref()];
     for probe in asked.into_iter().flatten() {
         if probes.is_some_and(|known| !known.contains(&probe.kind.as_str())) {
@@ -103,18 +145,30 @@ fn supported(step: &StepPlan, probes: Option<&[&str]>) -> Result<(), String> {
 }
 
 /// Everything that can be filled in already fills in.
-fn fits(step: &StepPlan, scope: &Scope<'_>, mode: Mode) -> Result<Option<Action>, String> {
-    if let Some(condition) = &step.when {
-        super::render::when(condition, scope, mode)?;
-    }
+fn fits(step: &StepPlan, runbook: &Runbook, scope: &Scope<'_>) -> Result<Option<Action>, String> {
+    needs_exist(step, runbook)?;
+    outputs_exist(step, runbook)?;
+    shape(step, runbook)?;
+    // What `for_each` inserts is not there yet: it stands for itself.
+    let each: BTreeMap<String, Value> = step
+        .for_each
+        .iter()
+        .flat_map(Each::names)
+        .map(|name| (name.to_owned(), Value::String(format!("{{{{ {name} }}}}"))))
+        .collect();
+    let scope = &Scope { each: Some(&each), ..*scope };
     for probe in [&step.verify, &step.absent].into_iter().flatten() {
         scope.probe(probe)?;
     }
     if plan::target(step, scope)?.trim().is_empty() {
         return Err("its target is empty".to_owned());
     }
+    if step.undo.is_some() {
+        within_estate(&plan::undo(step, scope)?)?;
+    }
     match plan::moves(&step.kind) {
-        plan::Moves::Person => Ok(None),
+        plan::Moves::Person | plan::Moves::Choice | plan::Moves::Approval => Ok(None),
+        plan::Moves::Child => plan::child(step, scope).map(|_| None),
         plan::Moves::Probe => scope.probe(&plan::probe(step)?).map(|_| None),
         plan::Moves::Attempt => {
             let action = plan::action(step, scope)?;
@@ -122,6 +176,46 @@ fn fits(step: &StepPlan, scope: &Scope<'_>, mode: Mode) -> Result<Option<Action>
             Ok(Some(action))
         }
     }
+}
+
+/// Keys that must fit each other.
+fn shape(step: &StepPlan, runbook: &Runbook) -> Result<(), String> {
+    let moves = plan::moves(&step.kind);
+    if step.phase == Phase::Goal && moves != plan::Moves::Probe {
+        return Err("only a `check` or `wait` can be a goal".to_owned());
+    }
+    if moves == plan::Moves::Probe && step.approvals.is_some() {
+        return Err("a step that only looks needs nobody's approval".to_owned());
+    }
+    match moves {
+        plan::Moves::Person => {
+            option::<Vec<FieldDef>>(&step.options, "fields")?;
+        }
+        plan::Moves::Approval => {
+            option::<u32>(&step.options, "need")?;
+            option::<Vec<String>>(&step.options, "roles")?;
+            option::<Dur>(&step.options, "within")?;
+        }
+        plan::Moves::Choice => {
+            let choices: Option<Vec<Choice>> = option(&step.options, "choices")?;
+            let choices = choices.filter(|c| !c.is_empty()).ok_or("it offers no choice")?;
+            let all = choices.iter().flat_map(|c| &c.steps);
+            if let Some(id) = all.clone().find(|id| !runbook.steps.iter().any(|s| s.id == **id)) {
+                return Err(format!("a choice names {id}, which is no step"));
+            }
+            if step.for_each.is_some() {
+                return Err("a choice is made once, not for each".to_owned());
+            }
+        }
+        _ => {}
+    }
+    if let Some(Each::Names(names)) = &step.for_each {
+        let none = |of: &EachOf| matches!(of, EachOf::Items(items) if items.is_empty());
+        if let Some((name, _)) = names.iter().find(|(_, of)| none(of)) {
+            return Err(format!("`for_each` has nothing for {name}"));
+        }
+    }
+    option::<Dur>(&step.options, "due").map(|_| ())
 }
 
 /// A relative program or folder must lie in the trusted estate.
@@ -156,8 +250,12 @@ fn outputs_exist(step: &StepPlan, runbook: &Runbook) -> Result<(), String> {
                 continue;
             };
             let declared = runbook.steps.iter().find(|s| s.id == *of).is_some_and(|s| {
+                let chosen = plan::moves(&s.kind) == plan::Moves::Choice && output == "choice";
                 let probed = plan::moves(&s.kind) == plan::Moves::Probe && matches!(output, "value" | "text");
-                probed || s.outputs.contains_key(output) || plan::fields(s).iter().any(|f| f == output)
+                probed
+                    || chosen
+                    || s.outputs.contains_key(output)
+                    || plan::fields(s).iter().any(|f| f.id == output)
             });
             if !declared {
                 return Err(format!("{{{{ {name} }}}} is no output of any step"));
@@ -177,8 +275,12 @@ fn gather_texts<'a>(value: &'a Value, into: &mut Vec<&'a str>) {
 }
 
 fn gather(action: &Action, estate: &Estate, into: &mut BTreeMap<KeyId, SecretRef>) -> Result<(), String> {
-    let (Action::Command { env: given, .. } | Action::Http { headers: given, .. }) = action;
-    for value in given.values() {
+    let given: Vec<&Given> = match action {
+        Action::Command { env: given, .. } | Action::Http { headers: given, .. } => given.values().collect(),
+        Action::Dns { tsig, .. } => tsig.iter().collect(),
+        Action::Restore { .. } | Action::Copy { .. } | Action::Notify { .. } => Vec::new(),
+    };
+    for value in given {
         let Given::Secret(SecretRef::Secret(id)) = value else { continue };
         let kept = estate.secrets.iter().chain(&estate.keys).find(|s| s.id == *id);
         let from =
@@ -194,7 +296,7 @@ fn acyclic(runbook: &Runbook) -> Result<(), String> {
     loop {
         let before = passed.len();
         for (n, step) in runbook.steps.iter().enumerate() {
-            if super::machine::needs(runbook, n).iter().all(|id| passed.contains(id)) {
+            if super::branch::needs(runbook, n).iter().all(|id| passed.contains(id)) {
                 passed.insert(&step.id);
             }
         }

@@ -5,27 +5,41 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::render::Scope;
+use super::{effects, render::Scope};
 use crate::{
     model::*,
     record::{Action, Given},
 };
 
-/// Step kinds that a run may hold.
-pub const RUNNABLE: &[&str] = &["manual", "command", "http", "wait", "check"];
+/// Step kinds that a run may hold. Which of them a driver can act on is its
+/// own to say, in `Begin::kinds`.
+pub const RUNNABLE: &[&str] = &[
+    "manual", "approve", "decide", "check", "wait", "command", "http", "dns", "restore", "copy", "notify",
+    "runbook",
+];
 
 /// What moves a step of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moves {
+    /// A person does it.
     Person,
+    /// A person chooses.
+    Choice,
+    /// People agree.
+    Approval,
     Attempt,
     Probe,
+    /// A run of its own.
+    Child,
 }
 
 pub fn moves(kind: &str) -> Moves {
     match kind {
         "manual" => Moves::Person,
+        "decide" => Moves::Choice,
+        "approve" => Moves::Approval,
         "wait" | "check" => Moves::Probe,
+        "runbook" => Moves::Child,
         _ => Moves::Attempt,
     }
 }
@@ -33,7 +47,8 @@ pub fn moves(kind: &str) -> Moves {
 /// How long a step may take where its plan does not say.
 pub fn timeout(plan: &StepPlan) -> Dur {
     plan.timeout.unwrap_or(match plan.kind.as_str() {
-        "command" => Dur::secs(3_600),
+        "command" | "copy" => Dur::secs(3_600),
+        "restore" => Dur::secs(24 * 3_600),
         "http" => Dur::secs(60),
         "check" => Dur::secs(30),
         _ => Dur::secs(900),
@@ -58,10 +73,15 @@ pub fn target(plan: &StepPlan, scope: &Scope<'_>) -> Result<String, String> {
     scope.text(plan.target.as_deref().unwrap_or(plan.id.as_str()))
 }
 
-/// The probe of a `wait` or `check`.
+/// The probe of a `wait` or `check`. A verdict of Lifeboat's own is asked for
+/// as a probe of the kind `assess`.
 pub fn probe(plan: &StepPlan) -> Result<Probe, String> {
-    let value = plan.options.get("probe").ok_or("it has no `probe`")?;
-    serde_json::from_value(value.clone()).map_err(|e| format!("its probe cannot be read: {e}"))
+    if let Some(assess) = option::<AssessDef>(&plan.options, "assess")? {
+        let target = serde_json::json!({ "workload": assess.workload, "verdict": assess.verdict });
+        let asked = serde_json::json!({ "kind": "assess", "target": target });
+        return serde_json::from_value(asked).map_err(|e| e.to_string());
+    }
+    option(&plan.options, "probe")?.ok_or_else(|| "it has no `probe`".to_owned())
 }
 
 pub fn stable(plan: &StepPlan) -> Dur {
@@ -70,14 +90,57 @@ pub fn stable(plan: &StepPlan) -> Dur {
 }
 
 /// What a manual step asks to be filled in.
-pub fn fields(plan: &StepPlan) -> Vec<String> {
-    let fields = plan.options.get("fields").and_then(Value::as_array);
-    let mut names: Vec<String> =
-        fields.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-    if plan.options.contains_key("evidence") {
-        names.push("evidence".to_owned());
+pub fn fields(plan: &StepPlan) -> Vec<FieldDef> {
+    let mut fields: Vec<FieldDef> = option(&plan.options, "fields").ok().flatten().unwrap_or_default();
+    if moves(&plan.kind) != Moves::Person {
+        return Vec::new();
     }
-    names
+    if let Some(evidence) = plan.options.get("evidence").filter(|e| !e.is_null()) {
+        let title = evidence.as_str().map(str::to_owned);
+        fields.push(FieldDef { title, ..FieldDef::from("evidence") });
+    }
+    fields
+}
+
+/// The ways that a `decide` offers.
+pub fn choices(plan: &StepPlan) -> Vec<Choice> {
+    match moves(&plan.kind) {
+        Moves::Choice => option(&plan.options, "choices").ok().flatten().unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whose word a step needs before it begins; of an `approve`, the step itself.
+pub fn approvals(plan: &StepPlan) -> Option<Approvals> {
+    if moves(&plan.kind) != Moves::Approval {
+        return plan.approvals.clone();
+    }
+    let need = option(&plan.options, "need").ok().flatten().unwrap_or(1);
+    let roles = option(&plan.options, "roles").ok().flatten().unwrap_or_default();
+    // Its `within` is how long it waits, so that no word can be older.
+    Some(Approvals { need, roles, within: None })
+}
+
+/// How long an `approve` waits for all whose word it needs.
+pub fn patience(plan: &StepPlan) -> Option<Dur> {
+    option(&plan.options, "within").ok().flatten().filter(|_| moves(&plan.kind) == Moves::Approval)
+}
+
+/// The runbook that a step starts, and its parameters with everything filled in.
+pub fn child(plan: &StepPlan, scope: &Scope<'_>) -> Result<(RunbookId, BTreeMap<String, Value>), String> {
+    let name = plan.options.get("runbook").and_then(Value::as_str).ok_or("it has no `runbook`")?;
+    let with = plan.options.get("with").and_then(Value::as_object).into_iter().flatten();
+    let with = with.map(|(k, v)| Ok((k.clone(), scope.typed(v)?))).collect::<Result<_, String>>()?;
+    Ok((RunbookId::new(scope.text(name)?), with))
+}
+
+/// What takes the step back.
+pub fn undo(plan: &StepPlan, scope: &Scope<'_>) -> Result<Action, String> {
+    let undo = plan.undo.as_ref().ok_or("it has no `undo`")?;
+    let env = if plan.kind == "command" { given(plan, "env", scope)? } else { BTreeMap::new() };
+    let cwd = plan.options.get("cwd").and_then(Value::as_str).filter(|_| plan.kind == "command");
+    arguments(undo.iter().map(String::as_str), scope)
+        .and_then(|run| Ok(Action::Command { run, env, cwd: cwd.map(|c| scope.text(c)).transpose()? }))
 }
 
 /// Exactly what an attempt of this step does.
@@ -85,6 +148,10 @@ pub fn action(plan: &StepPlan, scope: &Scope<'_>) -> Result<Action, String> {
     match plan.kind.as_str() {
         "command" => command(plan, scope),
         "http" => http(plan, scope),
+        "dns" => effects::dns(plan, scope),
+        "restore" => effects::restore(plan, scope),
+        "copy" => effects::copy(plan, scope),
+        "notify" => effects::notify(plan, scope),
         other => Err(format!("a step of the kind {other:?} makes no attempt")),
     }
 }
@@ -92,14 +159,19 @@ pub fn action(plan: &StepPlan, scope: &Scope<'_>) -> Result<Action, String> {
 fn command(plan: &StepPlan, scope: &Scope<'_>) -> Result<Action, String> {
     let run = plan.options.get("run").and_then(Value::as_array).ok_or("it has no `run`")?;
     let texts: Option<Vec<&str>> = run.iter().map(Value::as_str).collect();
-    let texts = texts.ok_or("`run` is not a list of texts")?;
-    let program = texts.first().ok_or("`run` is empty")?;
+    let run = arguments(texts.ok_or("`run` is not a list of texts")?.into_iter(), scope)?;
+    let cwd = plan.options.get("cwd").and_then(Value::as_str).map(|c| scope.text(c)).transpose()?;
+    Ok(Action::Command { run, env: given(plan, "env", scope)?, cwd })
+}
+
+/// An argument list; nothing is ever filled into the program's name.
+fn arguments<'a>(list: impl Iterator<Item = &'a str>, scope: &Scope<'_>) -> Result<Vec<String>, String> {
+    let texts: Vec<&str> = list.collect();
+    let program = texts.first().ok_or("its argument list is empty")?;
     if super::render::is_template(program) {
         return Err("nothing may be filled into the name of the program".to_owned());
     }
-    let run = texts.iter().map(|arg| scope.argument(arg)).collect::<Result<_, _>>()?;
-    let cwd = plan.options.get("cwd").and_then(Value::as_str).map(|c| scope.text(c)).transpose()?;
-    Ok(Action::Command { run, env: given(plan, "env", scope)?, cwd })
+    texts.iter().map(|arg| scope.argument(arg)).collect()
 }
 
 fn http(plan: &StepPlan, scope: &Scope<'_>) -> Result<Action, String> {

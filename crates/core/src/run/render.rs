@@ -7,22 +7,32 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::StepRun;
+use super::{Mode, StepRun, expr};
 use crate::model::*;
 
 /// What may be inserted.
+#[derive(Clone, Copy)]
 pub struct Scope<'a> {
     pub params: &'a BTreeMap<String, Value>,
+    /// What `for_each` inserts into one instance.
+    pub each: Option<&'a BTreeMap<String, Value>>,
     pub steps: &'a [StepRun],
     /// Where an output is not there yet: `{{ step.output }}` stands for itself,
     /// for titles and for dry runs.
     pub lenient: bool,
+    pub mode: Mode,
+    pub graceful: bool,
 }
 
-impl Scope<'_> {
-    /// A parameter, or `step.output`.
+impl<'a> Scope<'a> {
+    /// For titles, and for what is looked at before a run.
+    pub fn lenient(params: &'a BTreeMap<String, Value>) -> Self {
+        Self { params, each: None, steps: &[], lenient: true, mode: Mode::DryRun, graceful: true }
+    }
+
+    /// What `for_each` inserts, a parameter, or `step.output`.
     pub fn get(&self, name: &str) -> Result<Option<&Value>, String> {
-        if let Some(value) = self.params.get(name) {
+        if let Some(value) = self.each.and_then(|each| each.get(name)).or_else(|| self.params.get(name)) {
             return Ok(Some(value));
         }
         let Some((step, output)) = name.rsplit_once('.') else {
@@ -72,6 +82,32 @@ impl Scope<'_> {
             return Err(format!("the argument {template:?} would hold a zero byte"));
         }
         Ok(text)
+    }
+
+    /// As `value`, but a text that is nothing but one `{{ name }}` becomes what
+    /// it names, with its type: a number stays a number.
+    pub fn typed(&self, value: &Value) -> Result<Value, String> {
+        Ok(match value {
+            Value::String(text) => match parts(text)?.as_slice() {
+                [Part::Name(name)] => self.get(name)?.cloned().unwrap_or_else(|| value.clone()),
+                _ => Value::String(self.text(text)?),
+            },
+            Value::Array(items) => {
+                Value::Array(items.iter().map(|v| self.typed(v)).collect::<Result<_, _>>()?)
+            }
+            Value::Object(map) => Value::Object(
+                map.iter().map(|(k, v)| Ok((k.clone(), self.typed(v)?))).collect::<Result<_, String>>()?,
+            ),
+            other => other.clone(),
+        })
+    }
+
+    /// The texts of a list that an output holds, or the one text itself.
+    pub fn list(&self, text: &str) -> Result<Vec<String>, String> {
+        match self.typed(&Value::String(text.to_owned()))? {
+            Value::Array(items) => items.iter().map(|v| plain(text, v)).collect(),
+            one => Ok(vec![plain(text, &one)?]),
+        }
     }
 
     /// Every text inside a value; keys stay as they are.
@@ -150,27 +186,32 @@ pub fn is_template(text: &str) -> bool {
     text.contains("{{")
 }
 
-/// `when`: `NAME == VALUE`, `NAME != VALUE`, or `NAME` alone for a yes-or-no
-/// parameter. NAME is a parameter, `step.output` or `mode`, bare or in `{{ }}`;
-/// VALUE is one word, or anything in double quotes.
-pub fn when(condition: &str, scope: &Scope<'_>, mode: super::Mode) -> Result<bool, String> {
-    let (left, right, equal) = match (condition.split_once("=="), condition.split_once("!=")) {
-        (Some((l, r)), None) => (l, r, true),
-        (None, Some((l, r))) => (l, r, false),
-        (None, None) => (condition, "true", true),
-        _ => return Err(format!("{condition:?} is no comparison: write NAME == VALUE")),
-    };
-    let name = left.trim().trim_start_matches("{{").trim_end_matches("}}").trim();
-    let right = right.trim();
-    let right = right.strip_prefix('"').and_then(|r| r.strip_suffix('"')).unwrap_or(right);
-    let left = match name {
-        "mode" => mode.as_str().to_owned(),
-        name => match scope.get(name)? {
-            Some(value) => plain(name, value)?,
-            None => String::new(),
-        },
-    };
-    Ok((left == scope.text(right)?) == equal)
+/// Whether a condition holds; `Err`: it cannot be told yet, and why.
+pub fn when(condition: &str, scope: &Scope<'_>) -> Result<bool, String> {
+    let expr = expr::parse(condition).map_err(|e| format!("{condition:?}: {e}"))?;
+    expr::hold(&expr, scope).map_err(|why| format!("{condition:?} cannot be decided: {why}"))
+}
+
+impl expr::Values for Scope<'_> {
+    fn value(&self, name: &str) -> Result<Option<Value>, String> {
+        match name {
+            "mode" => return Ok(Some(self.mode.as_str().into())),
+            "graceful" => return Ok(Some(self.graceful.into())),
+            _ => {}
+        }
+        if let Some(value) = self.each.and_then(|each| each.get(name)).or_else(|| self.params.get(name)) {
+            return Ok(Some(value.clone()));
+        }
+        let Some((id, output)) = name.rsplit_once('.') else { return Ok(None) };
+        let Some(step) = self.steps.iter().find(|s| s.plan.id == *id) else { return Ok(None) };
+        let over = step.ended_at.is_some();
+        match (output, step.outputs.get(output)) {
+            (_, Some(value)) => Ok(Some(value.clone())),
+            ("state", None) if over => Ok(Some(step.status.as_str().into())),
+            ("state", None) => Err(format!("step {id} is not over")),
+            _ => Err(format!("step {id} left no output {output:?}")),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -179,7 +220,7 @@ mod tests {
     use serde_json::json;
 
     fn scope(params: &BTreeMap<String, Value>) -> Scope<'_> {
-        Scope { params, steps: &[], lenient: false }
+        Scope { lenient: false, mode: Mode::Rehearsal, ..Scope::lenient(params) }
     }
 
     #[test]
@@ -212,20 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn when_compares_one_value() {
-        let params = BTreeMap::from([("to".to_owned(), json!("eu")), ("deep".to_owned(), json!(true))]);
+    fn an_output_keeps_its_type_and_a_list_its_items() {
+        let params = BTreeMap::from([("n".to_owned(), json!(3)), ("all".to_owned(), json!(["a", 2]))]);
         let s = scope(&params);
-        let table = [
-            ("to == eu", true),
-            ("{{ to }} != \"eu\"", false),
-            ("deep", true),
-            ("deep == false", false),
-            ("mode == rehearsal", true),
-        ];
-        for (text, expected) in table {
-            assert_eq!(when(text, &s, crate::run::Mode::Rehearsal), Ok(expected), "{text}");
-        }
-        assert!(when("nobody == x", &s, crate::run::Mode::Live).is_err());
-        assert!(when("a == b != c", &s, crate::run::Mode::Live).is_err());
+        assert_eq!(
+            s.typed(&json!({ "a": "{{ n }}", "b": "x{{ n }}" })).unwrap(),
+            json!({ "a": 3, "b": "x3" })
+        );
+        assert_eq!(s.list("{{ all }}").unwrap(), ["a", "2"]);
+        assert_eq!(s.list("one").unwrap(), ["one"]);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Ask;
 use crate::model::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,43 +102,6 @@ impl StepStatus {
     }
 }
 
-/// What an operator may ask of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "verb")]
-pub enum Verb {
-    Pause,
-    Resume,
-    Retry {
-        step: StepId,
-    },
-    Skip {
-        step: StepId,
-        reason: String,
-    },
-    Cancel {
-        reason: String,
-    },
-    Note {
-        text: String,
-    },
-    /// The target's name, typed, for a destructive step.
-    Confirm {
-        step: StepId,
-        typed: String,
-    },
-    /// A manual step is done; its fields as filled in.
-    Submit {
-        step: StepId,
-        fields: BTreeMap<String, Value>,
-    },
-    /// A person's word on an indeterminate step: it happened, or it did not.
-    Settle {
-        step: StepId,
-        done: bool,
-        reason: String,
-    },
-}
-
 /// One try of a step's action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -204,28 +168,25 @@ pub struct StepRun {
     /// what `verify` answered.
     pub reason: Option<String>,
     pub outputs: BTreeMap<String, Value>,
+    /// The step that this is one instance of, by `for_each`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<StepId>,
+    /// Who agreed, and to what.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvals: Vec<Approval>,
+    /// By when it has to be done, whatever else happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Time>,
 }
 
-/// What the run wants of a person now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ask {
-    pub step: StepId,
-    pub kind: AskKind,
-    /// The question, in one sentence.
-    pub sentence: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AskKind {
-    /// Type the target's name; what exactly will be done stands beside it.
-    Confirm { target: String, action: String },
-    /// Do it by hand, fill in the fields, say done.
-    Manual { fields: Vec<String> },
-    /// Did it happen or not?
-    Settle,
-    /// It failed or timed out: retry, skip with a reason, or cancel the run.
-    Failed,
+/// One person's word that a step may begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub by: OperatorId,
+    pub at: Time,
+    /// Digest of exactly what was agreed to: a plan that changes afterwards
+    /// is not what was approved.
+    pub of: String,
 }
 
 /// What was predicted for one workload when the incident was declared.
@@ -272,6 +233,25 @@ pub struct Run {
     pub incident: Option<Incident>,
     pub steps: Vec<StepRun>,
     pub notes: Vec<(Time, OperatorId, String)>,
+    /// Who is in command; at first who started it.
+    pub commander: OperatorId,
+    /// To whom the command is offered.
+    #[serde(default)]
+    pub offered: Option<OperatorId>,
+    /// Whether steps that only a graceful move needs are still done.
+    #[serde(default)]
+    pub graceful: bool,
+    #[serde(default)]
+    pub precheck: Vec<PrecheckItem>,
+    /// What did not go as planned, and what a person took upon themselves.
+    #[serde(default)]
+    pub exceptions: Vec<(Time, String)>,
+    /// When everything had passed and the goals held: the end of the recovery
+    /// time, whenever the run is committed.
+    #[serde(default)]
+    pub stable_at: Option<Time>,
+    #[serde(default)]
+    pub parent: Option<Parent>,
     /// The objective and the estimate of the workload when the run began.
     pub rto_target: Option<Dur>,
     pub rto_estimate: Option<Dur>,
@@ -291,10 +271,51 @@ impl Run {
             .or_else(|| first(&[Pending]))
     }
     /// Recovery time achieved so far: from when impact began (else the start of
-    /// the run) to its end or `now`.
+    /// the run) to when its goals held, its end or `now`.
     pub fn rta(&self, now: Time) -> Dur {
         let from = self.incident.as_ref().map_or(self.started_at, |i| i.impact_began);
-        Dur::between(from, self.ended_at.unwrap_or(now))
+        Dur::between(from, self.stable_at.or(self.ended_at).unwrap_or(now))
+    }
+}
+
+/// The run that this one is a step of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    pub run: RunId,
+    pub step: StepId,
+    pub number: u32,
+}
+
+/// One thing that was looked at before anything acted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrecheckItem {
+    /// By which it is overridden: `credentials:backups-fra`.
+    pub id: String,
+    /// What was looked at, in a few words.
+    pub what: String,
+    pub state: CheckState,
+    pub detail: String,
+    /// Whether a person may go on in spite of it, with a reason.
+    pub overridable: bool,
+    /// Who did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<OperatorId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckState {
+    Ok,
+    Warning,
+    /// Not seen: never green.
+    Unknown,
+    Red,
+}
+
+impl PrecheckItem {
+    /// Whether the run may not begin before a person says so.
+    pub fn blocks(&self) -> bool {
+        matches!(self.state, CheckState::Red | CheckState::Unknown) && self.overridden.is_none()
     }
 }
 

@@ -1,58 +1,144 @@
-//! What a person may ask of a run, and what the run asks of a person.
+//! What a person may ask of a run: whether it is possible now, and what it
+//! does. Live and in replay the same is asked: a line that no program of ours
+//! would have written does not move the run.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{machine::Stage, *};
-use crate::{
-    model::*,
-    record::{Event, Question},
+use super::{
+    inner::{Stage, Want},
+    machine::Cancelling,
+    *,
 };
+use crate::{model::*, record::Event};
 
 impl Machine {
-    /// The event of a verb, where it is possible now; else `RUN_REFUSED`, or
-    /// `RUN_CONFIRM` for a wrong name. Nothing changes before it is applied.
-    pub fn command(&self, verb: &Verb) -> Result<Event, Problem> {
-        let event = |action| Ok(Event::Operator { verb: verb.clone(), action });
+    /// The event of a verb, where it is possible now; else `RUN_REFUSED`,
+    /// `RUN_ROLE` where it is for others, or `RUN_CONFIRM` for a wrong name.
+    /// Nothing changes before it is applied.
+    pub fn command(&self, verb: &Verb, by: &OperatorId) -> Result<Event, Problem> {
+        if let Some(why) = &self.halted {
+            return Err(Problem::new(Code::JOURNAL_WRITE, &self.run.id).because(why));
+        }
+        self.may(by, verb).map_err(|why| Problem::new(Code::RUN_ROLE, &self.run.id).because(why))?;
+        let action = self.check(verb, by)?;
+        Ok(Event::Operator { verb: verb.clone(), action })
+    }
+
+    /// What exactly is confirmed, where something is.
+    pub(super) fn check(&self, verb: &Verb, by: &OperatorId) -> Result<Option<String>, Problem> {
+        let run = &self.run.id;
         if let Verb::Note { text } = verb {
-            said(text, "a note", &self.run.id)?;
-            return event(None);
+            return said(text, "a note", run).map(|()| None);
         }
         if self.run.state.is_over() {
-            return Err(refused(&self.run.id, format!("the run is {}", self.run.state.as_str())));
+            return Err(refused(run, format!("the run is {}", self.run.state.as_str())));
         }
-        if self.cancelling && !matches!(verb, Verb::Settle { .. }) {
-            return Err(refused(&self.run.id, "the run is being cancelled"));
+        if self.closing() && !self.allowed_while_closing(verb) {
+            let what = if self.rolling_back() { "rolled back" } else { "cancelled" };
+            return Err(refused(run, format!("the run is being {what}")));
         }
         match verb {
-            Verb::Note { .. } => event(None),
-            Verb::Pause if self.paused => Err(refused(&self.run.id, "it is paused already")),
-            Verb::Resume if !self.paused => Err(refused(&self.run.id, "it is not paused")),
-            Verb::Pause | Verb::Resume => event(None),
-            Verb::Cancel { reason } => {
-                said(reason, "a reason", &self.run.id)?;
-                event(None)
+            Verb::Note { .. } => {}
+            Verb::Pause if self.paused => return Err(refused(run, "it is paused already")),
+            Verb::Resume if !self.paused => return Err(refused(run, "it is not paused")),
+            Verb::Pause | Verb::Resume => {}
+            Verb::Cancel { reason } => said(reason, "a reason", run)?,
+            Verb::Retry { step } => {
+                self.at(step, |s, i| can_retry(&s.run.steps[i], &s.inner[i].stage), "retry")?
             }
-            Verb::Retry { step } => self.may(step, can_retry, "retry").and_then(|_| event(None)),
             Verb::Skip { step, reason } => {
                 said(reason, "a reason", step)?;
-                self.may(step, can_skip, "skip").and_then(|_| event(None))
+                self.at(step, |s, i| can_skip(&s.run.steps[i], &s.inner[i].stage), "skip")?;
             }
             Verb::Settle { step, reason, .. } => {
                 said(reason, "a reason", step)?;
-                let settle = |s: &StepRun, _: &Stage| s.status == StepStatus::Indeterminate;
-                self.may(step, settle, "settle").and_then(|_| event(None))
+                self.at(step, |s, i| s.run.steps[i].status == StepStatus::Indeterminate, "settle")?;
             }
-            Verb::Confirm { step, typed } => self.confirm(step, typed).and_then(|a| event(Some(a))),
-            Verb::Submit { step, fields } => self.submit(step, fields).and_then(|_| event(None)),
+            Verb::Confirm { step, typed } => return self.confirm(step, typed).map(Some),
+            Verb::Submit { step, fields } => self.submit(step, fields)?,
+            Verb::Choose { step, choice, .. } => self.choose(step, choice)?,
+            Verb::Approve { step, of } => self.approve(step, by, of)?,
+            Verb::Decline { step, reason } => {
+                said(reason, "a reason", step)?;
+                self.at(step, |s, i| s.waits_for(i, Want::Approval), "decline")?;
+            }
+            Verb::Override { gate, reason, typed } => {
+                said(reason, "a reason", run)?;
+                self.can_override(gate, by, typed.as_deref())?;
+            }
+            Verb::DoneOutside { step, evidence } => {
+                said(evidence, "evidence", step)?;
+                self.at(step, Self::can_be_outside, "marking it as done")?;
+            }
+            Verb::Adopt { reason } => {
+                said(reason, "a reason", run)?;
+                if self.adopting {
+                    return Err(refused(run, "it is adopted already"));
+                }
+            }
+            Verb::Undo { step, reason } => {
+                said(reason, "a reason", step)?;
+                self.undoing(step)?;
+            }
+            Verb::RollBack { reason } => {
+                said(reason, "a reason", run)?;
+                self.can_roll_back()?;
+            }
+            Verb::Commit { .. } if !self.wants_commit() => {
+                return Err(refused(run, "there is nothing to commit yet"));
+            }
+            Verb::Commit { .. } => {}
+            Verb::Ungraceful { reason } => {
+                said(reason, "a reason", run)?;
+                if !self.run.graceful {
+                    return Err(refused(run, "it is not graceful any more"));
+                }
+            }
+            Verb::Recheck if self.prechecked() || self.precheck.is_none() => {
+                return Err(refused(run, "nothing waits for another look"));
+            }
+            Verb::Recheck => {}
+            Verb::HandOver { to, .. } if !self.is_known(to) => {
+                return Err(refused(run, format!("the estate knows no operator {to}")));
+            }
+            Verb::HandOver { to, .. } if *to == self.run.commander => {
+                return Err(refused(run, format!("{to} is in command already")));
+            }
+            Verb::HandOver { .. } => {}
+            Verb::TakeOver { .. } if self.run.commander == *by => {
+                return Err(refused(run, "you are in command already"));
+            }
+            Verb::TakeOver { .. } if self.run.offered.as_ref() == Some(by) => {}
+            Verb::TakeOver { reason } => said(reason, "a reason", run)?,
+            Verb::Edit { edits, reason } => {
+                said(reason, "a reason", run)?;
+                self.edit(edits).map_err(|why| refused(run, why))?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// What still makes sense of a run that is given up.
+    fn allowed_while_closing(&self, verb: &Verb) -> bool {
+        let tidies = |step: &StepId| self.place(step).is_ok_and(|i| self.plan(i).phase == Phase::Cleanup);
+        match verb {
+            Verb::Settle { .. } | Verb::HandOver { .. } | Verb::TakeOver { .. } => true,
+            Verb::Pause | Verb::Resume => self.cancelling != Cancelling::All,
+            Verb::Override { gate: Gate::Role, .. } => true,
+            Verb::Cancel { .. } => self.cancelling != Cancelling::All,
+            Verb::Undo { step, .. } | Verb::Skip { step, .. } => {
+                tidies(step) || self.place(step).is_ok_and(|i| self.inner[i].undoing)
+            }
+            verb => verb.step().is_some_and(tidies),
         }
     }
 
-    fn may(&self, step: &StepId, can: fn(&StepRun, &Stage) -> bool, verb: &str) -> Result<usize, Problem> {
+    fn at(&self, step: &StepId, can: impl Fn(&Self, usize) -> bool, verb: &str) -> Result<(), Problem> {
         let i = self.place(step)?;
-        match can(&self.run.steps[i], &self.inner[i].stage) {
-            true => Ok(i),
+        match can(self, i) {
+            true => Ok(()),
             false => {
                 let status = self.run.steps[i].status.as_str();
                 Err(refused(step, format!("it is {status}: {verb} is not possible")))
@@ -60,14 +146,17 @@ impl Machine {
         }
     }
 
-    /// What exactly is confirmed.
+    pub(super) fn waits_for(&self, i: usize, want: Want) -> bool {
+        matches!(self.inner[i].stage, Stage::Reached | Stage::Backoff { .. }) && self.want(i) == want
+    }
+
     fn confirm(&self, step: &StepId, typed: &str) -> Result<String, Problem> {
         let i = self.place(step)?;
-        if !matches!(self.inner[i].stage, Stage::Reached) || !self.wants_person(i) || self.is_confirmed(i) {
+        if !self.waits_for(i, Want::Name) {
             return Err(refused(step, "it does not wait for a name"));
         }
-        let target = plan::target(self.plan(i), &self.scope()).map_err(|why| refused(step, why))?;
-        match typed == target {
+        let target = plan::target(self.plan(i), &self.scope_of(i)).map_err(|why| refused(step, why))?;
+        match typed == target && !target.trim().is_empty() {
             true => Ok(self.action_shown(i)),
             false => {
                 Err(Problem::new(Code::RUN_CONFIRM, step).because(format!("{typed:?} is not {target:?}")))
@@ -77,147 +166,145 @@ impl Machine {
 
     fn submit(&self, step: &StepId, fields: &BTreeMap<String, Value>) -> Result<(), Problem> {
         let i = self.place(step)?;
-        let person = plan::moves(&self.plan(i).kind) == plan::Moves::Person;
-        if !matches!(self.inner[i].stage, Stage::Reached) || !self.wants_person(i) || !person {
-            return Err(refused(step, "it does not wait for a person's work"));
-        }
-        if !self.is_confirmed(i) {
+        if self.waits_for(i, Want::Name) {
             return Err(refused(step, "its target's name is to be typed first"));
         }
-        let empty = |name: &String| match fields.get(name) {
-            None | Some(Value::Null) => true,
-            Some(Value::String(text)) => text.trim().is_empty(),
-            Some(_) => false,
+        if !self.waits_for(i, Want::Work) {
+            return Err(refused(step, "it does not wait for a person's work"));
+        }
+        fields::read(self.plan(i), fields).map(|_| ()).map_err(|why| refused(step, why))
+    }
+
+    fn choose(&self, step: &StepId, choice: &StepId) -> Result<(), Problem> {
+        let i = self.place(step)?;
+        if !self.waits_for(i, Want::Choice) {
+            return Err(refused(step, "it does not wait for a choice"));
+        }
+        let all = plan::choices(self.plan(i));
+        match all.iter().any(|c| c.id == *choice) {
+            true => Ok(()),
+            false => {
+                let ids: Vec<&str> = all.iter().map(|c| c.id.as_str()).collect();
+                Err(refused(step, format!("{choice} is none of the choices: {}", ids.join(", "))))
+            }
+        }
+    }
+
+    fn approve(&self, step: &StepId, by: &OperatorId, of: &str) -> Result<(), Problem> {
+        let i = self.place(step)?;
+        if !self.waits_for(i, Want::Approval) {
+            return Err(refused(step, "it does not wait for anybody's word"));
+        }
+        self.may_approve(i, by, of).map_err(|why| Problem::new(Code::RUN_ROLE, step).because(why))
+    }
+
+    fn can_override(&self, gate: &Gate, by: &OperatorId, typed: Option<&str>) -> Result<(), Problem> {
+        let run = &self.run.id;
+        match gate {
+            Gate::Precheck { item } => {
+                let named = |p: &&PrecheckItem| p.blocks() && (item == "*" || p.id == *item);
+                let items: Vec<&PrecheckItem> = self.run.precheck.iter().filter(named).collect();
+                match items.iter().any(|p| p.overridable) {
+                    _ if items.is_empty() => {
+                        Err(refused(run, format!("nothing called {item:?} stands against it")))
+                    }
+                    true => Ok(()),
+                    false => Err(refused(run, format!("{item:?} cannot be overridden: put it right"))),
+                }
+            }
+            Gate::Guard { step, guard } => {
+                let i = self.place(step)?;
+                let barred =
+                    self.inner[i].guard.is_some() && self.barred(i).iter().any(|(key, _)| key == guard);
+                match (barred, guard) {
+                    (false, _) => Err(refused(step, "that does not stand against it")),
+                    // Two writers: the one risk that is taken by name.
+                    (true, GuardKey::Fenced { asset }) if typed != Some(asset) => {
+                        let why = format!("{:?} is not {asset:?}", typed.unwrap_or_default());
+                        Err(Problem::new(Code::RUN_CONFIRM, step).because(why))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Gate::Approvals { step } => self.at(step, |s, i| s.waits_for(i, Want::Approval), "overriding"),
+            Gate::Waves => match self.waves_stopped() {
+                Some(_) => Ok(()),
+                None => Err(refused(run, "no wave was stopped")),
+            },
+            Gate::Role => match self.may(by, &Verb::Pause) {
+                Err(_) => Ok(()),
+                Ok(()) => Err(refused(run, "you need no other role")),
+            },
+        }
+    }
+
+    fn can_be_outside(&self, i: usize) -> bool {
+        let kind = plan::moves(&self.plan(i).kind);
+        let group = self.plan(i).for_each.is_some();
+        let person = matches!(kind, plan::Moves::Choice | plan::Moves::Approval);
+        !person
+            && !group
+            && match self.inner[i].stage {
+                Stage::Waiting | Stage::Reached | Stage::Polling { .. } | Stage::Backoff { .. } => true,
+                Stage::Asking { .. } => self.run.steps[i].status == StepStatus::Indeterminate,
+                Stage::Over => {
+                    let open = matches!(
+                        self.run.steps[i].status,
+                        StepStatus::Failed | StepStatus::TimedOut | StepStatus::Indeterminate
+                    );
+                    open && !self.inner[i].undoing
+                }
+                _ => false,
+            }
+    }
+
+    fn undoing(&self, step: &StepId) -> Result<(), Problem> {
+        let i = self.place(step)?;
+        if !self.can_undo(i) {
+            let why = match self.plan(i).undo {
+                None => "it has no undo".to_owned(),
+                Some(_) if self.inner[i].done.is_some_and(|n| n <= self.barrier()) => {
+                    "a point of no return was passed since".to_owned()
+                }
+                Some(_) => {
+                    format!("it is {}: there is nothing to take back", self.run.steps[i].status.as_str())
+                }
+            };
+            return Err(refused(step, why));
+        }
+        let book = &self.run.runbook;
+        let rests_on = |n: usize| {
+            let other = &self.inner[n];
+            let follows = branch::before(book, &other.plan.id).contains(step);
+            follows
+                && other.acted
+                && !matches!(self.run.steps[n].status, StepStatus::Undone | StepStatus::Cancelled)
         };
-        match plan::fields(self.plan(i)).into_iter().find(empty) {
-            Some(name) => Err(refused(step, format!("{name:?} is not filled in"))),
+        match (0..self.inner.len()).find(|n| *n != i && rests_on(*n)) {
+            Some(n) => {
+                Err(refused(step, format!("{} rests on it: undo that first, or roll back", self.plan(n).id)))
+            }
             None => Ok(()),
         }
     }
 
-    /// Applies a verb that was journaled.
-    pub(super) fn asked(
-        &mut self,
-        verb: &Verb,
-        action: Option<&str>,
-        at: Time,
-        by: &OperatorId,
-    ) -> Result<(), String> {
-        let place = |step: &StepId| self.place(step).map_err(|_| format!("the run has no step {step}"));
-        match verb {
-            Verb::Pause => self.paused = true,
-            Verb::Resume => self.paused = false,
-            Verb::Note { text } => self.run.notes.push((at, by.clone(), text.clone())),
-            Verb::Cancel { reason } => self.cancel(at, by, reason),
-            Verb::Retry { step } => {
-                let i = place(step)?;
-                self.inner[i].stage = Stage::Waiting;
-                self.inner[i].tries = 0;
-                self.inner[i].confirmed = None;
-                self.run.steps[i].ended_at = None;
-                self.run.steps[i].reason = None;
-            }
-            Verb::Skip { step, reason } => {
-                let i = place(step)?;
-                let unknown = self.run.steps[i].status == StepStatus::Indeterminate;
-                let told = if unknown { "whether it happened is not known; " } else { "" };
-                self.inner[i].exception = true;
-                self.end(i, StepStatus::Skipped, at, &format!("{told}{by} skipped it: {reason}"));
-            }
-            Verb::Confirm { step, .. } => {
-                let i = place(step)?;
-                self.inner[i].confirmed = action.map(str::to_owned);
-            }
-            Verb::Submit { step, fields } => {
-                let i = place(step)?;
-                self.run.steps[i].outputs.extend(fields.clone());
-                self.submitted(i, at, by);
-            }
-            Verb::Settle { step, done, reason } => {
-                let i = place(step)?;
-                match done {
-                    true => {
-                        self.end(i, StepStatus::Succeeded, at, &format!("{by} says it happened: {reason}"));
-                    }
-                    false => {
-                        let told = format!("{by} says it did not happen: {reason}");
-                        self.end(i, StepStatus::Failed, at, &told);
-                    }
-                }
-            }
+    fn can_roll_back(&self) -> Result<(), Problem> {
+        if self.committed {
+            return Err(refused(&self.run.id, "it was committed"));
         }
-        Ok(())
-    }
-
-    fn submitted(&mut self, i: usize, at: Time, by: &OperatorId) {
-        let plan = self.plan(i);
-        match plan.verify.is_some() {
-            true => {
-                let due = at + plan.settle.unwrap_or(Dur::ZERO);
-                self.inner[i].stage = Stage::Asking { question: Question::Verify, due };
-            }
-            false => self.end(i, StepStatus::Succeeded, at, &format!("{by} did it")),
+        let some = (0..self.inner.len()).any(|i| self.can_undo(i));
+        match self.barrier() {
+            0 => Ok(()),
+            _ if some => Ok(()),
+            _ => Err(refused(
+                &self.run.id,
+                "a point of no return was passed, and nothing after it has an undo",
+            )),
         }
-    }
-
-    /// Nothing new begins; what acts is ended, what was asked is still answered.
-    fn cancel(&mut self, at: Time, by: &OperatorId, reason: &str) {
-        self.cancelling = true;
-        self.paused = false;
-        self.run.notes.push((at, by.clone(), format!("cancelled: {reason}")));
-        for i in 0..self.inner.len() {
-            match self.inner[i].stage {
-                Stage::Waiting | Stage::Reached | Stage::Polling { .. } => {
-                    self.end(i, StepStatus::Cancelled, at, "the run was cancelled");
-                }
-                Stage::Backoff { .. } | Stage::Asking { question: Question::Absent, .. } => {
-                    let reason = self.run.steps[i].reason.clone().unwrap_or_default();
-                    self.end(i, StepStatus::Failed, at, &reason);
-                }
-                Stage::Acting { .. } | Stage::Asking { .. } | Stage::Over => {}
-            }
-        }
-    }
-
-    /// What a person is asked now, in the order of the plan.
-    pub fn asks(&self) -> Vec<Ask> {
-        if self.run.state.is_over() || self.cancelling {
-            return Vec::new();
-        }
-        (0..self.inner.len()).filter_map(|i| self.ask_of(i)).collect()
-    }
-
-    fn ask_of(&self, i: usize) -> Option<Ask> {
-        let (plan, step) = (self.plan(i), &self.run.steps[i]);
-        let label = clean_line(step.plan.label());
-        let why = step.reason.as_deref().map(|r| format!(": {}", clean_line(r))).unwrap_or_default();
-        let (kind, sentence) = match step.status {
-            StepStatus::AwaitingInput if !self.is_confirmed(i) => {
-                let target = plan::target(plan, &self.scope()).unwrap_or_else(|_| plan.id.to_string());
-                let sentence = format!("Type {} to let “{label}” begin.", clean_line(&target));
-                (AskKind::Confirm { target, action: self.action_shown(i) }, sentence)
-            }
-            StepStatus::AwaitingInput => (
-                AskKind::Manual { fields: plan::fields(plan) },
-                format!("Do “{label}”, then say that it is done."),
-            ),
-            StepStatus::Indeterminate => {
-                (AskKind::Settle, format!("Did “{label}” happen? Nobody knows{why}."))
-            }
-            StepStatus::Failed | StepStatus::TimedOut => {
-                let what = if step.status == StepStatus::Failed { "failed" } else { "timed out" };
-                (
-                    AskKind::Failed,
-                    format!("“{label}” {what}{why}. Retry, skip with a reason, or cancel the run?"),
-                )
-            }
-            _ => return None,
-        };
-        Some(Ask { step: plan.id.clone(), kind, sentence })
     }
 }
 
-fn refused(subject: impl std::fmt::Display, why: impl std::fmt::Display) -> Problem {
+pub(super) fn refused(subject: impl std::fmt::Display, why: impl std::fmt::Display) -> Problem {
     Problem::new(Code::RUN_REFUSED, subject).because(why)
 }
 
@@ -228,20 +315,21 @@ fn said(text: &str, what: &str, subject: impl std::fmt::Display) -> Result<(), P
     }
 }
 
-/// What is known to have failed, or to have been ended. An indeterminate step
-/// is settled first: a retry of what may have happened needs a person's word.
+/// What is known to have failed, or to have been ended or undone. An
+/// indeterminate step is settled first: a retry of what may have happened
+/// needs a person's word.
 fn can_retry(step: &StepRun, stage: &Stage) -> bool {
-    matches!(stage, Stage::Over) && matches!(step.status, StepStatus::Failed | StepStatus::TimedOut)
+    use StepStatus::*;
+    matches!(stage, Stage::Over) && matches!(step.status, Failed | TimedOut | Undone)
 }
 
 /// Anything that does not act at this moment and is not behind already.
 fn can_skip(step: &StepRun, stage: &Stage) -> bool {
+    use StepStatus::*;
     match stage {
         Stage::Waiting | Stage::Reached | Stage::Polling { .. } | Stage::Backoff { .. } => true,
-        Stage::Asking { .. } => step.status == StepStatus::Indeterminate,
-        Stage::Over => {
-            matches!(step.status, StepStatus::Failed | StepStatus::TimedOut | StepStatus::Indeterminate)
-        }
-        Stage::Acting { .. } => false,
+        Stage::Asking { .. } => step.status == Indeterminate,
+        Stage::Over => matches!(step.status, Failed | TimedOut | Indeterminate | Undone),
+        Stage::Acting { .. } | Stage::Child { .. } | Stage::Group | Stage::Unwinding => false,
     }
 }
