@@ -198,6 +198,8 @@ mod tests {
         Space::of(whole.into_iter().chain((1..=segments).map(|n| (segment(n), b"wal".to_vec())))).await
     }
 
+    type Change = fn(&Lab);
+
     struct Lab {
         space: Space,
         cache: tempfile::TempDir,
@@ -252,7 +254,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_is_never_said_without_listing_everything() {
-        let cases: [(&str, fn(&Lab)); 3] = [
+        let cases: [(&str, Change); 3] = [
             ("a hole at the end", |lab| lab.space.put(&segment(402), "wal")),
             ("the end is gone", |lab| lab.space.remove(&segment(400))),
             ("all is gone but the backup's own", |lab| (3..=400).for_each(|n| lab.space.remove(&segment(n)))),

@@ -157,6 +157,9 @@ mod tests {
         testing::{Space, s3_repo, work},
     };
 
+    /// From a number and an instant to a key.
+    type Naming = fn(i64, chrono::DateTime<chrono::Utc>) -> String;
+
     /// Key and requests.
     async fn newest(keys: impl IntoIterator<Item = String>, prefix: &str) -> (String, u64) {
         let space = Space::of(keys.into_iter().map(|key| (key, Vec::new()))).await;
@@ -168,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn the_newest_of_a_million_is_found_in_forty_requests() {
         let minute = |n: i64| chrono::DateTime::from_timestamp(1_700_000_000 + n * 60, 0).unwrap();
-        let names: [(&str, i64, fn(i64, chrono::DateTime<chrono::Utc>) -> String); 5] = [
+        let names: [(&str, i64, Naming); 5] = [
             ("dumps", 1_000_000, |_, at| at.format("d/%Y-%m-%dT%H%MZ.sql.gz").to_string()),
             ("folders of days", 100_000, |_, at| at.format("d/%Y/%m/%d/%H-%M-00.dump").to_string()),
             ("segments", 100_000, |n, _| {
