@@ -4,6 +4,8 @@
 //! Server: `<server>/base/<id>/data/…`, `<server>/wals/<16 hex>/<24 hex>`, and
 //! `<server>/meta/<id>-backup.info` since 3.13.2, `base/<id>/backup.info` before.
 //! Cloud: `<server>/base/<id>/backup.info` and `data.tar…`, `<server>/wals/…`.
+//!
+//! What a look does not see: bytes that changed inside a segment or an archive.
 
 mod info;
 mod judge;

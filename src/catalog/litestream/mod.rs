@@ -1,6 +1,12 @@
 //! Replicas that Litestream keeps of a SQLite database: snapshots and the log
 //! behind them, as `ltx/` since 0.5 and as `generations/` before. `ltx` and
 //! `wal` know names and bytes, `chain` judges, here is what is fetched.
+//!
+//! What a look does not see: bytes that changed inside pages, and harm to log
+//! older than the newest files. Once Litestream has removed the log of single
+//! transactions, an instant inside a compacted file restores as what was before
+//! that file. Asked for an instant behind a hole, Litestream gives the state
+//! before the hole and says nothing.
 
 mod chain;
 mod ltx;

@@ -1,5 +1,11 @@
 //! pgBackRest repositories: backups from `backup.info`, judged by the WAL that
-//! is really there. `look` fetches, `info` parses, `judge` decides.
+//! is really there. `look` fetches, `info` parses, `manifest` looks
+//! for what describes a backup, `judge` decides.
+//!
+//! What a look does not see: bytes that changed inside a segment of WAL, and
+//! files of a backup that are lost or changed behind its manifest. Times of
+//! backups are whole seconds: asked for an instant in the second in which one
+//! ended, the tool takes the backup before it unless told which.
 
 mod info;
 mod judge;
