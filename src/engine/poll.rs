@@ -45,7 +45,7 @@ impl Means {
 enum Found {
     Probe(ProbeKey, Result<ProbeReading, Problem>),
     Copy(CopyKey, Result<CopySummary, Problem>),
-    Posture(StoreId, Result<Posture, Problem>),
+    Posture(StoreId, Result<Box<Posture>, Problem>),
 }
 
 impl Found {
@@ -84,7 +84,7 @@ async fn ask(means: &Means, source: &Source) -> Found {
             let _permit = means.reads.acquire().await;
             let answer = timeout(bound, means.reading.posture(store)).await;
             let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::STORE_TIMEOUT, store)));
-            Found::Posture(store.clone(), result)
+            Found::Posture(store.clone(), result.map(Box::new))
         }
     }
 }
@@ -141,7 +141,7 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
     match found {
         Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
         Found::Copy(key, result) => put(seen.copies.get_mut(&key), result.map(Arc::new), at),
-        Found::Posture(store, result) => put(seen.postures.get_mut(&store), result, at),
+        Found::Posture(store, result) => put(seen.postures.get_mut(&store), result.map(|posture| *posture), at),
     }
 }
 

@@ -102,11 +102,11 @@ pub fn slots(report: &CopyReport, span: Span, slots: usize) -> Vec<Slot> {
     let windows = joined(&report.windows);
     let blank = |n| Slot { from: span.at(n, slots), cover: Cover::Nothing, gap: false, usable: 0, other: 0 };
     let mut all: Vec<Slot> = (0..slots).map(blank).collect();
-    for n in 0..slots {
-        let (from, to) = (span.at(n, slots), span.at(n + 1, slots));
+    for (n, slot) in all.iter_mut().enumerate() {
+        let (from, to) = (slot.from, span.at(n + 1, slots));
         // The first window that does not end before the slot begins.
         let at = windows.partition_point(|w| w.to < from);
-        all[n].cover = match windows.get(at) {
+        slot.cover = match windows.get(at) {
             Some(w) if w.from <= from && w.to >= to => Cover::Whole,
             Some(w) if w.from < to => Cover::Part,
             _ => Cover::Nothing,
