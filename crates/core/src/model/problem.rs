@@ -65,7 +65,7 @@ codes! {
     STORE_GARBLED = "LB-STORE-008", "the answer is not what a store says", "check that the endpoint is a store, not a proxy or a login page", false;
     STORE_CUT = "LB-STORE-009", "the store's answer ended early", "it will be asked again", true;
     STORE_CEILING = "LB-STORE-010", "the store holds more than may be read", "narrow `path` or `match`", false;
-    STORE_URL = "LB-STORE-011", "no way to open this kind of store", "use s3://, gs://, az://, https:// or file://", false;
+    STORE_URL = "LB-STORE-011", "no way to open this kind of store", "write s3://, gs://, az://, https:// for WebDAV or file://; oci:// and git+https:// for their formats", false;
     STORE_GUARD = "LB-STORE-012", "this address may not be called", "use the service's own address", false;
     COPY_NOT_THERE = "LB-COPY-001", "no backup where one should be", "check `path`, then whether the backup job has ever run", false;
     COPY_FORMAT = "LB-COPY-002", "the backup repository cannot be understood", "check `format` and `path`", false;
