@@ -72,7 +72,7 @@ impl<'j> Target<'j> {
 
 /// Whether it is brought back where it is.
 fn in_place(facts: &Facts, region: &RegionId) -> bool {
-    facts.serving == [region.clone()]
+    facts.serving_only(region)
 }
 
 /// The runbook that would be followed, if one is declared.

@@ -153,15 +153,14 @@ impl<'j, 'a> Judge<'j, 'a> {
     fn recovered(&self, facts: &'j Facts<'a>, lost: &Lost) -> Judged {
         let objectives = self.bench.objectives(facts, lost);
         let mut rejected: Vec<(RegionId, Reason)> = Vec::new();
-        let mut judged_regions: Vec<&RegionId> = Vec::new();
         let mut best: Option<Judged> = None;
         let mut at_best: Option<Dur> = None;
-        for target in Target::all(facts, lost) {
-            if judged_regions.contains(&target.region) {
+        let targets = Target::all(facts, lost);
+        for (n, target) in targets.iter().enumerate() {
+            if targets[..n].iter().any(|before| before.region == target.region) {
                 continue;
             }
-            judged_regions.push(target.region);
-            match candidate::judge(self.bench, facts, lost, target, objectives) {
+            match candidate::judge(self.bench, facts, lost, *target, objectives) {
                 Err(reason) => rejected.push((target.region.clone(), reason)),
                 Ok(judged) => {
                     at_best = at_best.into_iter().chain(judged.at_best).min();
@@ -207,7 +206,7 @@ impl<'j, 'a> Judge<'j, 'a> {
 
     fn declares_no_target(&self, facts: &Facts) -> bool {
         let w = facts.workload;
-        let elsewhere = |r: &RegionId| facts.serving != [r.clone()];
+        let elsewhere = |r: &RegionId| !facts.serving_only(r);
         w.standbys.is_empty()
             && !w.active.iter().any(|a| elsewhere(&a.region))
             && !(facts.serving.len() > 1)
@@ -222,6 +221,9 @@ fn rank(j: &Judged) -> impl PartialOrd + use<'_> {
 }
 
 fn distinct<T: PartialEq>(all: &mut Vec<T>) {
+    if all.len() < 2 {
+        return;
+    }
     let mut kept: Vec<T> = Vec::with_capacity(all.len());
     for one in all.drain(..) {
         if !kept.contains(&one) {

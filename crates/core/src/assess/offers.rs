@@ -1,5 +1,7 @@
 //! Sources that an asset could be recovered from, and the choice among them.
 
+use std::cmp::Ordering;
+
 use super::asset::{CopyFacts, Received, ReplicaFacts, WritesEnd};
 use super::{Loss, Reason, Using};
 use crate::model::*;
@@ -25,22 +27,40 @@ pub(crate) struct Offer<'j, 'a> {
     /// It takes a write before that counts.
     pub in_step: bool,
     pub replica: Option<&'j ReplicaFacts<'a>>,
-    pub copy: Option<(&'j CopyFacts<'a>, &'j CopySummary)>,
-    pub point: Option<&'j str>,
+    pub copy: Option<&'j CopyFacts<'a>>,
+    /// What was seen of the part in question, where the copy is seen in parts.
+    pub part: Option<&'j CopySummary>,
+    pub begins: Begins<'j>,
     /// It has to be retrieved first; the inner `None` is unknown.
     pub retrieval: Option<Option<Dur>>,
     /// The least loss of any source, were all as they were last seen.
     pub least: Option<Dur>,
 }
 
+/// The point that a recovery begins with.
+#[derive(Clone, Copy)]
+pub(crate) enum Begins<'j> {
+    /// The last good one: looked up only where the offer is taken, for what was
+    /// seen lies far away in memory.
+    LastGood,
+    At(Option<&'j str>),
+}
+
 impl<'j> Offer<'j, '_> {
+    /// What was seen of what it is taken from.
+    pub fn summary(&self) -> Option<&'j CopySummary> {
+        self.part.or_else(|| self.copy.and_then(|c| c.seen).map(|s| &*s.value))
+    }
     pub fn using(&self, asset: &AssetId, part: Option<&str>) -> Using {
         Using {
             asset: asset.clone(),
             part: part.map(str::to_owned),
-            copy: self.copy.map(|(c, _)| c.on.store.clone()),
+            copy: self.copy.map(|c| c.on.store.clone()),
             replica: self.replica.map(|r| r.replica.region.clone()),
-            point: self.point.map(str::to_owned),
+            point: match self.begins {
+                Begins::LastGood => self.copy.and_then(CopyFacts::last_good).map(|p| p.id.clone()),
+                Begins::At(point) => point.map(str::to_owned),
+            },
             loss: self.loss,
         }
     }
@@ -48,13 +68,11 @@ impl<'j> Offer<'j, '_> {
     pub fn region(&self) -> Option<&'j RegionId> {
         match (self.replica, self.copy) {
             (Some(r), _) => Some(&r.replica.region),
-            (None, copy) => copy.and_then(|(c, _)| c.on.region.as_ref()),
+            (None, copy) => copy.and_then(|c| c.on.region.as_ref()),
         }
     }
-    /// The order of preference; nothing in it depends on the input's order.
-    fn rank(&self) -> (bool, Option<Dur>, Dur, bool, &str) {
-        let name = self.copy.map_or("", |(c, _)| c.on.store.as_str());
-        (self.bad, self.loss.upper, self.loss.lower, self.replica.is_none(), name)
+    fn name(&self) -> &str {
+        self.copy.map_or("", |c| c.on.store.as_str())
     }
 }
 
@@ -79,9 +97,22 @@ pub(crate) struct Best<'j, 'a> {
 impl<'j, 'a> Best<'j, 'a> {
     pub fn offer(&mut self, freshness: Freshness, offer: Offer<'j, 'a>) {
         self.least = self.least.into_iter().chain(offer.loss.upper).min();
+        // Nothing in the order of preference depends on the input's order.
         let slot = if freshness.is_current() { &mut self.now } else { &mut self.before };
-        if slot.as_ref().is_none_or(|b| offer.rank() < b.rank()) {
+        // Most are decided by what stands in them; names lie elsewhere.
+        let quick = |o: &Offer| (o.bad, o.loss.upper, o.loss.lower, o.replica.is_none());
+        let better = |b: &Offer<'j, 'a>| match quick(&offer).cmp(&quick(b)) {
+            Ordering::Less => true,
+            Ordering::Equal => offer.name() < b.name(),
+            Ordering::Greater => false,
+        };
+        if slot.as_ref().is_none_or(better) {
             *slot = Some(offer);
+        }
+    }
+    pub fn offers(&mut self, freshness: Freshness, offer: Option<Offer<'j, 'a>>) {
+        if let Some(offer) = offer {
+            self.offer(freshness, offer);
         }
     }
     pub fn unknown(&mut self, reason: Option<Reason>) {

@@ -154,11 +154,11 @@ fn used(
         let both = |a: Option<Dur>, b: Option<Dur>| a.zip(b).map(|(a, b)| a.max(b));
         found.retrieval = Some(found.retrieval.map_or(retrieval, |before| both(before, retrieval)));
         if retrieval.is_none() {
-            let store = offer.copy.map(|(c, _)| c.on.store.clone()).unwrap_or_else(|| StoreId::new(""));
+            let store = offer.copy.map_or_else(|| StoreId::new(""), |c| c.on.store.clone());
             judged.reasons.push(Reason::RetrievalUnknown { asset: picked.asset.asset.id.clone(), store });
         }
     }
-    let Some((copy, summary)) = offer.copy else { return };
+    let Some((copy, summary)) = offer.copy.zip(offer.summary()) else { return };
     if let Some(behind) = &summary.behind {
         judged.objects = Some(judged.objects.unwrap_or(0).saturating_add(behind.objects));
     }

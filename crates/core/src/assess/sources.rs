@@ -1,9 +1,9 @@
 //! What one asset could be recovered from, and how much that would lose.
 
 use super::asset::{AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
-use super::clean::{self, Standing};
+use super::clean::{self, Clean, Standing};
 use super::domains::{Lost, Modes};
-use super::offers::{Best, Offer, Source, Span, meets_zero};
+use super::offers::{Begins, Best, Offer, Source, Span, meets_zero};
 use super::workload::Facts;
 use super::{Assumption, Cx, Loss, Reason, Verdict};
 use crate::model::*;
@@ -117,12 +117,12 @@ impl<'j, 'a> Ask<'j, 'a> {
         let region = &replica.replica.region;
         let own = asset.owner.id == self.facts.workload.id;
         // Where it serves alone, what is declared as a replica is the original.
-        if own && self.facts.serving.len() == 1 && self.facts.serving.contains(region) {
+        if own && self.facts.serving_only(region) {
             return false;
         }
         // Brought back where it is, it is fed from anywhere; another workload's
         // asset is reached where that one recovers.
-        let anywhere = |target: &RegionId| !own || self.facts.serving == [target.clone()];
+        let anywhere = |target: &RegionId| !own || self.facts.serving_only(target);
         self.region.is_none_or(|target| region == target || anywhere(target))
     }
 
@@ -144,7 +144,8 @@ impl<'j, 'a> Ask<'j, 'a> {
             in_step: facts.in_step,
             replica: Some(facts),
             copy: None,
-            point: None,
+            part: None,
+            begins: Begins::At(None),
             retrieval: None,
             least: None,
         };
@@ -154,7 +155,9 @@ impl<'j, 'a> Ask<'j, 'a> {
 
     pub fn is_bad(&self, offer: &Offer, writes: WritesEnd, rpo: Option<Dur>) -> bool {
         let over = offer.loss.upper.zip(rpo).is_some_and(|(loss, rpo)| loss > rpo);
-        over || !meets_zero(offer, writes, rpo) || offer.region().is_some_and(|r| self.is_outside(r))
+        let bound = !self.facts.workload.residency.is_empty();
+        over || !meets_zero(offer, writes, rpo)
+            || (bound && offer.region().is_some_and(|r| self.is_outside(r)))
     }
 
     pub fn is_outside(&self, region: &RegionId) -> bool {
@@ -175,92 +178,112 @@ impl<'j, 'a> Ask<'j, 'a> {
         writes: WritesEnd,
         rpo: Option<Dur>,
     ) -> Best<'j, 'a> {
-        let mut others = Vec::new();
         for facts in &asset.copies {
-            let standing = clean::standing(self, asset, facts, damaged);
-            let clean = match standing {
+            match clean::standing(self, asset, facts, damaged) {
                 Standing::Out(why) => {
-                    if let Some(why) = why {
-                        best.out = Some(why);
+                    if why.is_some() {
+                        best.out = why;
                     }
-                    continue;
                 }
                 Standing::Unknown(why, at_best) => {
                     let summary = facts.seen.and_then(|s| of_part(&s.value, part));
                     // What was seen to hold nothing holds nothing, known or not.
-                    match facts.seen.is_some() && !summary.is_some_and(|s| clean::holds(facts.on, s, at_best))
-                    {
+                    let holds = summary.is_some_and(|s| clean::holds(facts.on, s, at_best));
+                    match facts.seen.is_some() && !holds {
                         true => best.out = Some(why),
                         false => best.unknown(Some(why)),
                     }
-                    continue;
                 }
-                Standing::Whole => None,
-                Standing::Clean(clean) => Some(clean),
-            };
-            let Some(seen) = facts.seen else {
-                best.unknown(None);
-                continue;
-            };
-            let Some(summary) = of_part(&seen.value, part) else { continue };
-            match self.copy(facts, summary, clean, writes, rpo) {
-                Some(offer) => best.offer(facts.freshness, offer),
-                None if clean.is_some() => {
-                    let (asset, store) = (asset.asset.id.clone(), facts.on.store.clone());
-                    best.out = Some(Reason::NoCleanPoint { asset, store });
+                _ if facts.seen.is_none() => best.unknown(None),
+                Standing::Whole if part.is_none() => {
+                    if let Some(received) = facts.received {
+                        best.offer(facts.freshness, self.offer(facts, received, None, writes, rpo));
+                    }
                 }
-                None => {}
+                Standing::Whole => best.offers(facts.freshness, self.limited(facts, part, None, writes, rpo)),
+                Standing::Clean(clean) => {
+                    let offer = self.limited(facts, part, Some(clean), writes, rpo);
+                    if offer.is_none() {
+                        let (asset, store) = (asset.asset.id.clone(), facts.on.store.clone());
+                        best.out = Some(Reason::NoCleanPoint { asset, store });
+                    }
+                    best.offers(facts.freshness, offer);
+                }
             }
-            others.push((facts, summary, clean));
         }
-        self.archived(&mut best, &others, writes, rpo);
-        if best.is_empty() {
-            for (facts, summary, clean) in others {
-                let doubtful = [PointState::Suspect, PointState::Unverified];
-                if let Some(kept) = clean::newest(summary, clean, &doubtful) {
-                    let (asset, store) = (asset.asset.id.clone(), facts.on.store.clone());
-                    best.unknown(Some(Reason::OnlyDoubtful { asset, store, state: kept.state }));
-                }
-            }
+        if best.now.as_ref().is_none_or(|b| b.bad) {
+            let others = self.counting(asset, damaged, part);
+            self.archived(&mut best, &others, writes, rpo);
+            doubtful(&mut best, asset, &others);
         }
         best
     }
 
-    fn copy(
+    /// From what was seen of a part, or within a limit.
+    fn limited(
         &self,
         facts: &'j CopyFacts<'a>,
-        summary: &'j CopySummary,
-        clean: Option<clean::Clean>,
+        part: Option<&str>,
+        clean: Option<Clean>,
         writes: WritesEnd,
         rpo: Option<Dur>,
     ) -> Option<Offer<'j, 'a>> {
+        let seen = facts.seen?;
+        let summary = of_part(&seen.value, part)?;
         let (through, point) = clean::reach(facts.on, summary, clean)?;
-        let as_of = facts.seen?.at.timestamp_millis();
-        Some(self.offer((facts, summary), (through, point, as_of), clean, writes, rpo))
+        let received = Received::at(through, seen.at.timestamp_millis());
+        let offer = self.offer(facts, received, clean, writes, rpo);
+        Some(Offer { begins: Begins::At(point), part: part.map(|_| summary), ..offer })
     }
 
     fn offer(
         &self,
-        copy: (&'j CopyFacts<'a>, &'j CopySummary),
-        (through, point, as_of): (Millis, Option<&'j str>, Millis),
-        clean: Option<clean::Clean>,
+        facts: &'j CopyFacts<'a>,
+        received: Received,
+        clean: Option<Clean>,
         writes: WritesEnd,
         rpo: Option<Dur>,
     ) -> Offer<'j, 'a> {
-        let received = Received::at(through, as_of);
         let mut offer = Offer {
             loss: received.loss(writes, clean.map(|c| c.before)),
             received,
             bad: false,
             in_step: false,
             replica: None,
-            copy: Some(copy),
-            point,
+            copy: Some(facts),
+            part: None,
+            begins: Begins::LastGood,
             retrieval: None,
             least: None,
         };
         offer.bad = self.is_bad(&offer, writes, rpo);
         offer
+    }
+
+    /// Copies that count and were seen, with what was seen of them.
+    fn counting(
+        &mut self,
+        asset: &'j AssetFacts<'a>,
+        damaged: bool,
+        part: Option<&str>,
+    ) -> Vec<Counting<'j, 'a>> {
+        // What standing says on the way was said before.
+        let (hidden, assumptions) = (self.hidden.len(), self.assumptions.len());
+        let mut all = Vec::with_capacity(asset.copies.len());
+        for facts in &asset.copies {
+            let clean = match clean::standing(self, asset, facts, damaged) {
+                Standing::Out(_) | Standing::Unknown(..) => continue,
+                Standing::Whole => None,
+                Standing::Clean(clean) => Some(clean),
+            };
+            let Some(seen) = facts.seen else { continue };
+            if let Some(summary) = of_part(&seen.value, part) {
+                all.push(Counting { facts, summary, clean, as_of: seen.at.timestamp_millis() });
+            }
+        }
+        self.hidden.truncate(hidden);
+        self.assumptions.truncate(assumptions);
+        all
     }
 
     /// All that the sources seen now could bring it back to.
@@ -285,23 +308,16 @@ impl<'j, 'a> Ask<'j, 'a> {
         if self.is_promoted(asset) && !spans.is_empty() {
             return spans;
         }
-        // What standing says on the way was said when the source was picked.
-        let (hidden, assumptions) = (self.hidden.len(), self.assumptions.len());
-        for facts in asset.copies.iter().filter(|c| c.freshness.is_current()) {
-            let clean = match clean::standing(self, asset, facts, damaged) {
-                Standing::Out(_) | Standing::Unknown(..) => continue,
-                Standing::Whole => None,
-                Standing::Clean(clean) => Some(clean),
-            };
-            let Some(seen) = facts.seen else { continue };
-            let Some(summary) = of_part(&seen.value, part) else { continue };
-            for (from, to, point) in clean::all_spans(facts.on, summary, clean) {
-                let at = (to, point, seen.at.timestamp_millis());
-                spans.push(Span { from, to, offer: self.offer((facts, summary), at, clean, writes, rpo) });
+        for c in self.counting(asset, damaged, part) {
+            if !c.facts.freshness.is_current() {
+                continue;
+            }
+            for (from, to, point) in clean::all_spans(c.facts.on, c.summary, c.clean) {
+                let offer = self.offer(c.facts, Received::at(to, c.as_of), c.clean, writes, rpo);
+                let part = part.map(|_| c.summary);
+                spans.push(Span { from, to, offer: Offer { begins: Begins::At(point), part, ..offer } });
             }
         }
-        self.hidden.truncate(hidden);
-        self.assumptions.truncate(assumptions);
         spans
     }
 
@@ -319,28 +335,25 @@ impl<'j, 'a> Ask<'j, 'a> {
     fn archived(
         &self,
         best: &mut Best<'j, 'a>,
-        copies: &[(&'j CopyFacts<'a>, &'j CopySummary, Option<clean::Clean>)],
+        copies: &[Counting<'j, 'a>],
         writes: WritesEnd,
         rpo: Option<Dur>,
     ) {
-        if best.now.as_ref().is_some_and(|b| !b.bad) {
-            return;
-        }
         let mut retrieved = Best::default();
-        for (facts, summary, clean) in copies {
-            let Some(kept) = clean::newest(summary, *clean, &[PointState::Archived]) else { continue };
-            let Some(seen) = facts.seen else { continue };
-            let at = (kept.at.timestamp_millis(), Some(kept.id.as_str()), seen.at.timestamp_millis());
-            let mut offer = self.offer((facts, summary), at, *clean, writes, rpo);
-            offer.retrieval = Some(facts.on.retrieval);
+        for c in copies {
+            let Some(kept) = clean::newest(c.summary, c.clean, &[PointState::Archived]) else { continue };
+            let received = Received::at(kept.at.timestamp_millis(), c.as_of);
+            let mut offer = self.offer(c.facts, received, c.clean, writes, rpo);
+            offer.begins = Begins::At(Some(&kept.id));
+            offer.retrieval = Some(c.facts.on.retrieval);
             let fits = match self.room {
-                Some(room) => facts.on.retrieval.is_some_and(|takes| takes <= room),
+                Some(room) => c.facts.on.retrieval.is_some_and(|takes| takes <= room),
                 None => true,
             };
             // Of two, the one that does is not to be hidden by the newer.
             if fits || best.now.is_none() {
                 offer.bad |= !fits;
-                retrieved.offer(facts.freshness, offer);
+                retrieved.offer(c.facts.freshness, offer);
             }
         }
         if let Some(offer) = retrieved.now.filter(|o| best.now.is_none() || !o.bad) {
@@ -353,7 +366,7 @@ impl<'j, 'a> Ask<'j, 'a> {
 
     /// What is taken for granted in using `offer`.
     pub fn assume(&mut self, offer: &Offer) {
-        let Some((copy, _)) = offer.copy else { return };
+        let Some(copy) = offer.copy else { return };
         let store = copy.on.place.map(|n| &self.cx.estate.stores[n]);
         let by_place = [DomainKind::Region, DomainKind::Provider];
         if store.is_some_and(|s| s.region.is_none()) && self.lost.of_kind(&by_place) {
@@ -365,6 +378,28 @@ impl<'j, 'a> Ask<'j, 'a> {
         }
         if let Some(needs) = &copy.on.needs {
             needs.assumes(self.cx.estate, &copy.on.store, &mut self.assumptions);
+        }
+    }
+}
+
+/// A copy that counts and was seen.
+struct Counting<'j, 'a> {
+    facts: &'j CopyFacts<'a>,
+    summary: &'j CopySummary,
+    clean: Option<Clean>,
+    as_of: Millis,
+}
+
+/// Where there is nothing else, what nobody vouches for makes it unknown.
+fn doubtful(best: &mut Best, asset: &AssetFacts, copies: &[Counting]) {
+    if !best.is_empty() {
+        return;
+    }
+    for c in copies {
+        let doubtful = [PointState::Suspect, PointState::Unverified];
+        if let Some(kept) = clean::newest(c.summary, c.clean, &doubtful) {
+            let (asset, store) = (asset.asset.id.clone(), c.facts.on.store.clone());
+            best.unknown(Some(Reason::OnlyDoubtful { asset, store, state: kept.state }));
         }
     }
 }

@@ -40,6 +40,13 @@ pub(crate) struct Facts<'a> {
     pub rto_estimate: (Option<Dur>, RtoBasis),
 }
 
+impl Facts<'_> {
+    /// Whether it serves from this region and no other.
+    pub fn serving_only(&self, region: &RegionId) -> bool {
+        matches!(&self.serving[..], [only] if only == region)
+    }
+}
+
 /// `place`: of the workload in the estate.
 pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
     let workload = &cx.estate.workloads[place];
@@ -255,7 +262,7 @@ fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut
         add(State::Unknown, Reason::RpoUnknown { asset: id.clone() });
     }
     // Where it serves alone, what is declared as a replica is the original.
-    for replica in asset.replicas.iter().filter(|r| facts.serving != [r.replica.region.clone()]) {
+    for replica in asset.replicas.iter().filter(|r| !facts.serving_only(&r.replica.region)) {
         if let Some(reason) = &replica.reason {
             add(replica.state, reason.clone());
         }

@@ -3,7 +3,6 @@
 use serde_json::json;
 
 use super::super::super::*;
-use super::super::small::*;
 use super::*;
 use Verdict::*;
 
