@@ -209,7 +209,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         let elsewhere = |r: &RegionId| !facts.serving_only(r);
         w.standbys.is_empty()
             && !w.active.iter().any(|a| elsewhere(&a.region))
-            && !(facts.serving.len() > 1)
+            && facts.serving.len() <= 1
             && !w.home.iter().any(|r| !facts.serving.is_empty() && elsewhere(r))
     }
 }

@@ -179,6 +179,9 @@ impl<'j, 'a> Ask<'j, 'a> {
         rpo: Option<Dur>,
     ) -> Best<'j, 'a> {
         for facts in &asset.copies {
+            if self.is_behind(facts, &best) {
+                continue;
+            }
             match clean::standing(self, asset, facts, damaged) {
                 Standing::Out(why) => {
                     if why.is_some() {
@@ -217,6 +220,16 @@ impl<'j, 'a> Ask<'j, 'a> {
             doubtful(&mut best, asset, &others);
         }
         best
+    }
+
+    /// Whether a copy that nothing touches is older than what is there already
+    /// and will do: most are, and this is asked of ten thousand.
+    fn is_behind(&self, copy: &CopyFacts, best: &Best) -> bool {
+        let Some((now, received)) = best.now.as_ref().zip(copy.received) else { return false };
+        !now.bad
+            && received.through_ms() < now.received.through_ms()
+            && copy.on.needs.is_none()
+            && self.lost.store(copy.on.place).is_none()
     }
 
     /// From what was seen of a part, or within a limit.
