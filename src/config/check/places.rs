@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_core::model::{Fact, clean_line, cut};
+use lifeboat_core::model::{LockFact, clean_line, cut};
 use serde_json::Value;
 
 use super::{
@@ -154,7 +154,7 @@ fn named_wrong(check: &Check<'_>, name: &str) -> Option<(String, Option<String>)
         let facts = || format!("a fact is written as {}", FACT_FORMS);
         return Some((format!("unknown interlock {shown:?}"), near.or_else(|| Some(facts()))));
     }
-    let fact = match name.parse::<Fact>() {
+    let fact = match name.parse::<LockFact>() {
         Ok(fact) => fact,
         Err(why) => return Some((clean_line(&why), None)),
     };

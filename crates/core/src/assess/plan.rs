@@ -112,18 +112,16 @@ fn own_time(estate: &Estate, step: &StepPlan, depth: usize) -> Option<Dur> {
     Some(once.times(i64::from(times)))
 }
 
-/// Of how many a `for_each` is: a list, or a table of ranges such as `00..15`.
-fn count(each: &serde_json::Value) -> Option<u32> {
-    use serde_json::Value;
+/// Of how many a `for_each` is: a list, or names each with a list or a range
+/// such as `00..15`. What a step has yet to find is not known.
+fn count(each: &Each) -> Option<u32> {
+    let of = |values: &EachOf| match values {
+        EachOf::Items(items) => u32::try_from(items.len()).ok(),
+        EachOf::Text(text) => range(text).and_then(|all| u32::try_from(all.len()).ok()),
+    };
     match each {
-        Value::Array(items) => u32::try_from(items.len()).ok(),
-        Value::Object(table) => table.values().map(count).try_fold(1u32, |all, n| all.checked_mul(n?)),
-        Value::String(range) => {
-            let (from, to) = range.split_once("..")?;
-            let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
-            to.checked_sub(from)?.checked_add(1)
-        }
-        _ => None,
+        Each::Items(items) => u32::try_from(items.len()).ok(),
+        Each::Names(names) => names.values().map(of).try_fold(1u32, |all, n| all.checked_mul(n?)),
     }
 }
 
@@ -136,7 +134,7 @@ fn approvals(estate: &Estate, step: &StepPlan) -> Option<Dur> {
         [only] => within(only.get("within")),
         _ => None,
     };
-    within(asked.get("within")).or_else(common)
+    asked.within.or_else(common)
 }
 
 /// The main steps, each after those it needs; `None` where they go in a circle.

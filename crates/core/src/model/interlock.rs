@@ -40,7 +40,7 @@ impl Interlock {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Condition {
-    Fact(Fact),
+    Fact(LockFact),
     /// Another interlock, by its id.
     Interlock(String),
     Probe(Box<Probe>),
@@ -50,7 +50,7 @@ pub enum Condition {
 /// `in-service:eu-west-1`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct Fact {
+pub struct LockFact {
     pub kind: FactKind,
     /// A region, a store, a workload or `WORKLOAD/ASSET`.
     pub of: String,
@@ -89,7 +89,7 @@ impl FactKind {
     }
 }
 
-impl FromStr for Fact {
+impl FromStr for LockFact {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let words = || FactKind::ALL.iter().map(|row| row.1).collect::<Vec<_>>().join(", ");
@@ -102,18 +102,18 @@ impl FromStr for Fact {
         }
     }
 }
-impl TryFrom<String> for Fact {
+impl TryFrom<String> for LockFact {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
     }
 }
-impl From<Fact> for String {
-    fn from(fact: Fact) -> Self {
+impl From<LockFact> for String {
+    fn from(fact: LockFact) -> Self {
         fact.to_string()
     }
 }
-impl fmt::Display for Fact {
+impl fmt::Display for LockFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.kind.as_str(), self.of)
     }
@@ -129,16 +129,16 @@ mod tests {
         let table = json!({ "id": "home", "all": ["in-service:eu", "other", { "kind": "tcp", "target": "x:1" }], "at_least": 1 });
         let table: Options = serde_json::from_value(table).unwrap();
         let read = Interlock::of(&table).unwrap();
-        let fact = Fact { kind: FactKind::InService, of: "eu".into() };
+        let fact = LockFact { kind: FactKind::InService, of: "eu".into() };
         assert_eq!(read.all[..2], [Condition::Fact(fact), Condition::Interlock("other".into())]);
         assert!(matches!(&read.all[2], Condition::Probe(p) if p.kind == "tcp"));
     }
 
     #[test]
     fn a_fact_says_what_it_is_about() {
-        assert_eq!("one-writer:shop/db".parse::<Fact>().unwrap().kind.about(), "asset");
-        assert!("two-writers:shop/db".parse::<Fact>().unwrap_err().contains("one-writer"));
-        assert!("reachable:".parse::<Fact>().unwrap_err().contains("store"));
+        assert_eq!("one-writer:shop/db".parse::<LockFact>().unwrap().kind.about(), "asset");
+        assert!("two-writers:shop/db".parse::<LockFact>().unwrap_err().contains("one-writer"));
+        assert!("reachable:".parse::<LockFact>().unwrap_err().contains("store"));
         for (kind, word, ..) in FactKind::ALL {
             assert_eq!(kind.as_str(), *word);
         }

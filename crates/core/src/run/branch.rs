@@ -75,7 +75,9 @@ impl Machine {
             let step = self.run.step(id.as_str());
             step.is_none_or(|s| s.plan.phase != Phase::Cleanup || s.status.lets_pass())
         };
+        let instance = self.run.steps[i].of.is_some();
         self.tidies(i)
+            && (!instance || self.has_room(i))
             && (0..self.inner.len()).all(at_rest)
             && (!self.rolling_back() || self.rolled_back())
             && self.inner[i].needs.iter().all(own)

@@ -127,7 +127,7 @@ impl Machine {
         if self.inner[parent].stage != Stage::Group {
             return false;
         }
-        let most = self.plan(parent).max_parallel.map_or(usize::MAX, |m| m as usize);
+        let most = self.plan(parent).max_parallel.unwrap_or(1).max(1) as usize;
         let siblings: Vec<usize> = self.instances_of(&self.plan(parent).id).collect();
         let open = siblings.iter().filter(|n| self.is_open(**n)).count();
         // Without waves the first failure that nobody has looked at stops the rest.

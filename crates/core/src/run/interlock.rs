@@ -9,7 +9,7 @@ use crate::model::*;
 /// What was found out about the world, each with how long it has been so.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Facts {
-    pub facts: BTreeMap<Fact, Known>,
+    pub facts: BTreeMap<LockFact, Known>,
     /// Answers of probes, by their JSON.
     pub probes: BTreeMap<String, Known>,
 }

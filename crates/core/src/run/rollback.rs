@@ -109,7 +109,7 @@ impl Machine {
     /// What has not begun will not.
     pub(super) fn give_up_rest(&mut self, at: Time, why: &str) {
         for i in 0..self.inner.len() {
-            if self.plan(i).phase == Phase::Cleanup && self.cancelling != machine::Cancelling::All {
+            if self.tidies(i) {
                 continue;
             }
             match self.inner[i].stage {

@@ -17,7 +17,7 @@ fn at(s: i64) -> Time {
 fn facts(list: &[(&str, Option<bool>)]) -> Facts {
     let one = |(name, holds): &(&str, Option<bool>)| {
         let known = Known { holds: *holds, since: Some(at(0)), detail: "seen".into() };
-        (name.parse::<Fact>().unwrap(), known)
+        (name.parse::<LockFact>().unwrap(), known)
     };
     Facts { facts: list.iter().map(one).collect(), ..Facts::default() }
 }

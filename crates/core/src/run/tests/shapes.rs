@@ -6,7 +6,7 @@ use crate::record::Instance;
 fn each(more: Value) -> Value {
     let mut step = command(
         "move",
-        json!({ "for_each": { "shard": "00..03" }, "options": { "run": ["x", "{{ shard }}"] } }),
+        json!({ "for_each": { "shard": "00..03" }, "max_parallel": 4, "options": { "run": ["x", "{{ shard }}"] } }),
     );
     step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     step
