@@ -44,7 +44,7 @@ impl Means {
 /// What one try brought.
 enum Found {
     Probe(ProbeKey, Result<ProbeReading, Problem>),
-    Copy(CopyKey, Result<CopySummary, Problem>),
+    Copy(CopyKey, Result<Box<CopySummary>, Problem>),
     Posture(StoreId, Result<Box<Posture>, Problem>),
 }
 
@@ -78,7 +78,7 @@ async fn ask(means: &Means, source: &Source) -> Found {
             let now = means.clock.now();
             let answer = timeout(bound, means.reading.read(key, now)).await;
             let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::STORE_TIMEOUT, key)));
-            Found::Copy(key.clone(), result.map(|report| report.summary()))
+            Found::Copy(key.clone(), result.map(|report| Box::new(report.summary())))
         }
         Asked::Posture(store) => {
             let _permit = means.reads.acquire().await;
@@ -140,7 +140,7 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
     }
     match found {
         Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
-        Found::Copy(key, result) => put(seen.copies.get_mut(&key), result.map(Arc::new), at),
+        Found::Copy(key, result) => put(seen.copies.get_mut(&key), result.map(Arc::from), at),
         Found::Posture(store, result) => {
             put(seen.postures.get_mut(&store), result.map(|posture| *posture), at)
         }

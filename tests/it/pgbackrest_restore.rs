@@ -208,6 +208,10 @@ fn ended_in_that_second(report: &CopyReport, at: Time) -> bool {
     report.points.iter().any(|p| p.completed_at.is_some_and(|end| end.timestamp() == at.timestamp()))
 }
 
+fn ends_in_the_second_of(window: &Window, at: Time) -> bool {
+    window.to.timestamp_subsec_millis() == 0 && window.to.timestamp() == at.timestamp()
+}
+
 /// Sets one backup, and one instant, of a harmed copy beside restores out of it.
 fn compare(lab: &Lab, rows: &[Row], seed: u64, met: &lab::Met) {
     let repo = lab.path(&format!("broken-{seed}"));
@@ -229,7 +233,10 @@ fn compare(lab: &Lab, rows: &[Row], seed: u64, met: &lab::Met) {
         let at = point.completed_at.unwrap();
         let window = report.windows.iter().find(|w| w.from <= at && at <= w.to);
         // rows that the backup itself holds were committed before it
-        window.is_some_and(|w| rows.iter().all(|row| (row.committed <= w.to) == (row.n <= *last)))
+        let fits = |w: &Window, row: &Row| {
+            (row.committed <= w.to) == (row.n <= *last) || ends_in_the_second_of(w, row.committed)
+        };
+        window.is_some_and(|w| rows.iter().all(|row| fits(w, row)))
     };
     match (point.state, &restored) {
         (PointState::Usable, Ok(last)) if exact(last) => met.count("usable, restored"),
@@ -252,6 +259,10 @@ fn compare(lab: &Lab, rows: &[Row], seed: u64, met: &lab::Met) {
         // times of backups are whole seconds: asked for an instant in the second in
         // which one ended, the tool takes the backup before it, or none
         (true, false) if ended_in_that_second(&report, at) => met.count("in a backup's last second"),
+        // and a window ends at the latest where the next backup began, in whole seconds too
+        (false, true) if report.windows.iter().any(|w| ends_in_the_second_of(w, at)) => {
+            met.count("in a window's last second");
+        }
         _ => wrong(format!("row {} at {at}: inside {inside}, {restored:?}", row.n)),
     }
     fs::remove_dir_all(&repo).unwrap();

@@ -69,9 +69,11 @@ impl Line {
             .filter(|(_, p)| p.state == PointState::Usable)
             .map(|(base, _)| base)
             .collect();
+        let bad = self.bases.iter().zip(&points).filter(|(_, p)| p.state != PointState::Usable);
+        let bad: Vec<&Piece> = bad.map(|(base, _)| base).collect();
         report.points.extend(points);
         let runs = runs(&good, &self.log);
-        windows(&good, &runs, &mut report.windows, cx);
+        windows(&good, &bad, &runs, &mut report.windows, cx);
         report.gaps.extend(self.gaps(&good, &runs, cx));
     }
 
@@ -151,8 +153,10 @@ fn runs(bases: &[&Piece], log: &[Piece]) -> Vec<Run> {
 }
 
 /// From each good snapshot as far as the log goes, but not into the next
-/// snapshot that it does not reach: a copy of a replica is stored late.
-fn windows(bases: &[&Piece], runs: &[Run], windows: &mut Vec<Window>, cx: &Cx) {
+/// snapshot that it does not reach: a copy of a replica is stored late. Nor
+/// past a bad one: the tool takes the newest before an instant by its name and
+/// time, and fails on it, though an older one and its log would do.
+fn windows(bases: &[&Piece], bad: &[&Piece], runs: &[Run], windows: &mut Vec<Window>, cx: &Cx) {
     let mut own: Vec<Window> = Vec::new();
     for base in bases {
         let Some(from) = base.at else { continue };
@@ -162,6 +166,8 @@ fn windows(bases: &[&Piece], runs: &[Run], windows: &mut Vec<Window>, cx: &Cx) {
         let reach = run.map_or(base.max, |run| run.last);
         let behind = bases.iter().filter(|other| other.max > reach).filter_map(|other| other.at).min();
         let to = end.into_iter().chain(behind.filter(|_| end.is_some())).min().unwrap_or(from);
+        let chosen = bad.iter().filter(|other| other.max > base.max).filter_map(|other| other.at).min();
+        let to = chosen.map_or(to, |at| to.min(at - Dur::millis(1)));
         let to = if cx.is_future(to) { from } else { to.max(from) };
         match own.last_mut() {
             Some(last) if from <= last.to => last.to = last.to.max(to),

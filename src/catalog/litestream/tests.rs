@@ -52,6 +52,20 @@ async fn look(dir: &Path) -> Result<CopyReport, Problem> {
     read(&copy, &Repo::folder("fra", dir), &cx).await
 }
 
+/// The tool would choose it by its name and fail, whatever an older one holds.
+#[tokio::test]
+async fn a_window_ends_before_a_snapshot_that_is_no_good() {
+    let dir = replica();
+    let mut snapshots: Vec<_> =
+        fs::read_dir(dir.path().join("app/ltx/9")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    snapshots.sort();
+    let last = snapshots.last().unwrap().to_str().unwrap();
+    put(dir.path(), &format!("ltx/9/{last}"), b"", ms(LAST_SNAPSHOT));
+    let report = look(dir.path()).await.unwrap();
+    let spans: Vec<_> = report.windows.iter().map(|w| (w.from, w.to)).collect();
+    assert_eq!(spans, [(ms(FIRST_SNAPSHOT), ms(LAST_SNAPSHOT - 1))]);
+}
+
 #[tokio::test]
 async fn a_whole_replica_is_one_window_to_its_last_transaction() {
     let dir = replica();

@@ -65,7 +65,7 @@ id = "money"
 assets = ["checkout/orders-db", "ledger/main"]
 tolerance = "5s"
 [policy]
-packs = ["base"]
+packs = ["baseline"]
 [[override]]
 rule = "residency"
 subject = "checkout"

@@ -17,6 +17,8 @@ use lifeboat_core::model::{
 
 use super::{Diagnostic, Diagnostics, Loaded, Severity, load};
 
+const FIELD: &[KeyDef] =
+    &[KeyDef::required("id", Text, ""), KeyDef::new("type", Text, ""), KeyDef::new("required", Bool, "")];
 const ASSESS: KeyType =
     Table(&[KeyDef::required("workload", Ref("workload"), ""), KeyDef::required("verdict", Text, "")]);
 const WATCH: &[KeyDef] =
@@ -60,7 +62,10 @@ pub(in super::super) const VOCABULARY: Vocabulary = Vocabulary {
     steps: &[
         StepDef {
             id: "manual",
-            keys: &[KeyDef::new("fields", List(&Text), ""), KeyDef::new("evidence", Text, "")],
+            keys: &[
+                KeyDef::new("fields", List(&Either(&[Text, Table(FIELD)])), ""),
+                KeyDef::new("evidence", Text, ""),
+            ],
             doc: "",
             effect: false,
         },
