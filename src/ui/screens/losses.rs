@@ -33,7 +33,9 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         empty(cx, buf, rest, why);
         return;
     }
-    let detail = if rest.height >= 14 { rest.height / 2 } else { 0 };
+    // What is selected is told right below the lines, with a line of air between.
+    let lines = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2);
+    let detail = if rest.height >= 14 { rest.height - lines.min(rest.height / 2) } else { 0 };
     let table = Rect { height: rest.height - detail, ..rest };
     Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, table, |n| {
         rows.get(n).and_then(|r| all.get(r.at)).map_or_else(Vec::new, |row| cells(cx, row))
@@ -50,9 +52,10 @@ fn cells(cx: &Cx<'_>, row: &LossRow) -> Vec<Cell> {
         (false, Some(reason)) => reason.to_string(),
         (false, None) => String::new(),
     };
-    let back = match (row.worst >= Verdict::Recoverable, row.critical_path) {
-        (false, _) => cx.sym().none.to_owned(),
-        (true, path) => cx.dur(path),
+    let back = match (row.worst, row.critical_path) {
+        (Verdict::Unaffected | Verdict::Exposed, _) => cx.sym().none.to_owned(),
+        (Verdict::Lost, None) => "never".to_owned(),
+        (_, path) => cx.dur(path),
     };
     vec![
         one(cx.span(row.lost.to_string(), Role::Strong)),
@@ -98,6 +101,11 @@ fn words(one: &LossOf) -> String {
         (Verdict::Recoverable | Verdict::Breach, Some(upper)) => format!(", losing up to {upper}"),
         _ => String::new(),
     };
-    let why = one.reasons.iter().chain(&one.hidden).next().map_or_else(String::new, |r| format!(": {r}"));
+    let why = one.reasons.iter().chain(&one.hidden).next().map(|reason| format!(": {reason}"));
+    let why = match (why, one.verdict) {
+        (Some(why), _) => why,
+        (None, Verdict::Lost) => ": no region is left to bring it back in".to_owned(),
+        (None, _) => String::new(),
+    };
     format!("{}{into}{loss}{why}.", one.workload)
 }
