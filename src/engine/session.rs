@@ -152,6 +152,8 @@ impl Setting {
                 incident,
                 rto_target: view.as_ref().and_then(|v| v.rto.target),
                 rto_estimate: view.as_ref().and_then(|v| v.rto.estimate),
+                // A dry run shows its steps and begins none.
+                precheck: wanted.mode != Mode::DryRun,
                 by: &self.operator,
                 now,
             },
@@ -165,6 +167,8 @@ impl Setting {
             program: own_program(),
             probing: Arc::new(live.prober()),
             clock: self.clock.clone(),
+            live: live.clone(),
+            inside: None,
         }
     }
 }
@@ -184,7 +188,9 @@ impl Session {
         let stop = CancellationToken::new();
         let live = setting.live(stop.clone());
         let (requests, inbox) = mpsc::unbounded_channel();
+        let (inside, begun) = mpsc::unbounded_channel();
         let actor = Actor {
+            inside,
             setting,
             live,
             events,
@@ -193,7 +199,7 @@ impl Session {
             tasks: JoinSet::new(),
             drives: JoinSet::new(),
         };
-        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox)) }
+        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox, begun)) }
     }
 
     pub fn request(&self, request: Request) {
@@ -215,12 +221,18 @@ struct Actor {
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
     driven: HashMap<RunId, (Verbs, watch::Receiver<Arc<RunView>>)>,
+    /// Where runs inside runs come from, to be answered for like the others.
+    inside: mpsc::UnboundedSender<drive::Inside>,
     tasks: JoinSet<()>,
     drives: JoinSet<RunId>,
 }
 
 impl Actor {
-    async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Request>) {
+    async fn serve(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Request>,
+        mut begun: mpsc::UnboundedReceiver<drive::Inside>,
+    ) {
         let poller = Poller::start(
             self.setting.estate(),
             Arc::new(self.live.prober()),
@@ -243,6 +255,13 @@ impl Actor {
                     if let Ok(run) = ended {
                         self.driven.remove(&run);
                     }
+                    self.tell_runs().await;
+                }
+                Some((run, verbs, view)) = begun.recv() => {
+                    self.tasks.spawn(follow(view.clone(), self.events.clone()));
+                    let first = view.borrow().clone();
+                    self.tell(Event::Run(first)).await;
+                    self.driven.insert(run, (verbs, view));
                     self.tell_runs().await;
                 }
                 request = inbox.recv() => match request {
@@ -375,7 +394,9 @@ impl Actor {
         self.driven.insert(id.clone(), (verbs, view.clone()));
         self.tell(Event::Run(first)).await;
         self.tasks.spawn(follow(view, self.events.clone()));
-        let (driver, leave, events) = (self.setting.driver(&live), self.stop.clone(), self.events.clone());
+        let (mut driver, leave, events) =
+            (self.setting.driver(&live), self.stop.clone(), self.events.clone());
+        driver.inside = Some(self.inside.clone());
         self.drives.spawn(async move {
             if let Err(problem) = drive::drive(folder, driver, inbox, publish, leave).await {
                 let _ = events.send(Event::Problem(problem)).await;

@@ -1,6 +1,7 @@
 //! The one HTTP client: bounds, error classes, counters, secrets; stores on top of it.
 //! A new way to be told "no" is one variant in `error`; a new kind of store one file in `store`.
 
+pub mod dns;
 mod error;
 mod guard;
 mod http;
@@ -18,5 +19,5 @@ pub use guard::{Refusal, check_address, resolve};
 pub use http::{Answer, Ask, Http};
 pub use meter::Meter;
 pub use program::ProgramError;
-pub use secret::{Secret, Secrets};
+pub use secret::{Secret, Secrets, leave_no_core};
 pub use work::Work;

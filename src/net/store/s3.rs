@@ -4,6 +4,7 @@
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lifeboat_core::model::{Size, Store};
@@ -230,6 +231,40 @@ impl S3 {
         work.bound(self.send(question.method.clone(), &url, &headers, question.max_body, work)).await
     }
 
+    /// A call that changes something: sent once. Its body is part of what is
+    /// signed, so that the store takes no other bytes than these.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        key: &[u8],
+        query: &[(&str, &[u8])],
+        body: Bytes,
+        headers: HeaderMap,
+        work: &Work,
+    ) -> Result<Answer, NetError> {
+        let url = self.place.url(&[&self.place.root, key].concat(), query)?;
+        let call = async {
+            let mut headers = headers;
+            if let Some(credential) = &self.credential {
+                let signed = sign(&method, &url, &headers, body.clone(), credential, &self.place.region)?;
+                headers.extend(signed);
+            }
+            let ask = Ask {
+                method,
+                headers,
+                body,
+                ca: self.ca.as_deref(),
+                ..Ask::get(&url, work.deadline, 64 << 10, &work.meter)
+            };
+            let answer = self.http.call(ask).await?;
+            match answer.status.is_success() {
+                true => Ok(answer),
+                false => Err(told(&answer)),
+            }
+        };
+        work.bound(call).await
+    }
+
     /// One call, tried twice where that can help, all within the work's deadline.
     async fn ask(
         &self,
@@ -278,7 +313,7 @@ impl S3 {
     ) -> Result<Answer, NetError> {
         let mut headers = headers.clone();
         if let Some(credential) = &self.credential {
-            headers.extend(sign(&method, url, &headers, credential, &self.place.region)?);
+            headers.extend(sign(&method, url, &headers, Bytes::new(), credential, &self.place.region)?);
         }
         self.http
             .call(Ask {
@@ -292,11 +327,12 @@ impl S3 {
     }
 }
 
-/// The headers that sign a request without a body (AWS Signature Version 4).
+/// The headers that sign a request (AWS Signature Version 4).
 fn sign(
     method: &Method,
     url: &Url,
     headers: &HeaderMap,
+    body: Bytes,
     credential: &AwsCredential,
     region: &str,
 ) -> Result<HeaderMap, NetError> {
@@ -305,7 +341,7 @@ fn sign(
     if let Some(own) = request.headers_mut() {
         own.clone_from(headers);
     }
-    let mut request = request.body(HttpRequestBody::empty()).map_err(|e| bad(&e))?;
+    let mut request = request.body(HttpRequestBody::from(body)).map_err(|e| bad(&e))?;
     AwsAuthorizer::new(credential, "s3", region).try_authorize(&mut request, None).map_err(|e| bad(&e))?;
     Ok(std::mem::take(request.headers_mut()))
 }
