@@ -10,6 +10,7 @@ mod secret;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+mod thaws;
 mod work;
 pub mod xml;
 
@@ -19,4 +20,5 @@ pub use http::{Answer, Ask, Http};
 pub use meter::Meter;
 pub use program::ProgramError;
 pub use secret::{Secret, Secrets};
+pub use thaws::{Archived, Thaws};
 pub use work::Work;

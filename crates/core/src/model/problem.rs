@@ -67,6 +67,7 @@ codes! {
     STORE_CEILING = "LB-STORE-010", "the store holds more than may be read", "narrow `path` or `match`", false;
     STORE_URL = "LB-STORE-011", "no way to open this kind of store", "write s3://, gs://, az://, https:// for WebDAV or file://; oci:// and git+https:// for their formats", false;
     STORE_GUARD = "LB-STORE-012", "this address may not be called", "use the service's own address", false;
+    STORE_ARCHIVED = "LB-STORE-013", "what is wanted lies in an archive class", "have the provider retrieve it first; that takes hours", false;
     COPY_NOT_THERE = "LB-COPY-001", "no backup where one should be", "check `path`, then whether the backup job has ever run", false;
     COPY_FORMAT = "LB-COPY-002", "the backup repository cannot be understood", "check `format` and `path`", false;
     COPY_UNSUPPORTED = "LB-COPY-003", "this format is not read yet", "use another format, or `command`", false;
