@@ -11,6 +11,7 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 mod thaws;
+mod tls;
 mod work;
 pub mod xml;
 
@@ -21,4 +22,5 @@ pub use meter::Meter;
 pub use program::ProgramError;
 pub use secret::{Secret, Secrets};
 pub use thaws::{Archived, Thaws};
+pub use tls::Tls;
 pub use work::Work;

@@ -16,6 +16,7 @@ mod pgbackrest;
 mod pgbackrest_restore;
 mod plans;
 mod posture;
+mod probes;
 mod programs;
 mod pty;
 mod restic;

@@ -80,7 +80,7 @@ codes! {
     PROBE_NAME = "LB-PROBE-004", "the name does not resolve", "check the address and the resolver", true;
     PROBE_ANSWER = "LB-PROBE-005", "answered otherwise than expected", "look at the service", true;
     PROBE_VALUE = "LB-PROBE-006", "the figure asked for is not in the answer", "check `value`, `unit` and `as_of`", false;
-    PROBE_UNSUPPORTED = "LB-PROBE-007", "this kind of probe is not built in yet", "use http or tcp", false;
+    PROBE_UNSUPPORTED = "LB-PROBE-007", "this kind of probe is not built in yet", "use another kind, such as http", false;
     RUN_UNKNOWN = "LB-RUN-001", "no such run", "see `lifeboat runs`", false;
     RUN_BUSY = "LB-RUN-002", "another process is driving this run", "use that one, or end it first", true;
     RUN_REFUSED = "LB-RUN-003", "not possible in this state", "see what the run waits for", false;
