@@ -5,6 +5,7 @@ mod demo_repo;
 mod drives;
 mod etcd;
 mod failover;
+mod findings;
 mod git;
 mod house;
 mod kills;
