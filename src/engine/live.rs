@@ -47,7 +47,7 @@ impl Live {
     }
 
     pub fn prober(&self) -> Prober {
-        Prober::new(self.http.clone(), self.secrets.clone())
+        Prober::new(self.http.clone(), self.secrets.clone()).with_stores(&self.estate.stores)
     }
 
     /// Opens the copy's store and reads it as it is now.

@@ -11,6 +11,8 @@ mod secret;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+mod thaws;
+mod tls;
 mod work;
 pub mod xml;
 
@@ -20,4 +22,6 @@ pub use http::{Answer, Ask, Http};
 pub use meter::Meter;
 pub use program::ProgramError;
 pub use secret::{Secret, Secrets, leave_no_core};
+pub use thaws::{Archived, Thaws};
+pub use tls::Tls;
 pub use work::Work;

@@ -24,6 +24,7 @@ mod pgbackrest_restore;
 mod plans;
 mod posture;
 mod prechecks;
+mod probes;
 mod programs;
 mod pty;
 mod restic;

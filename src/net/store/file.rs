@@ -146,7 +146,7 @@ fn modified_ms(meta: &fs::Metadata) -> Option<i64> {
 
 fn meta_of(meta: &fs::Metadata) -> Meta {
     let modified = modified_ms(meta).and_then(Time::from_timestamp_millis);
-    Meta { size: Some(meta.len()), modified, etag: None }
+    Meta { size: Some(meta.len()), modified, ..Meta::default() }
 }
 
 #[derive(Debug)]
