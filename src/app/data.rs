@@ -37,6 +37,13 @@ pub fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Points(key, report) => points(app, key, Ok(report)),
         Msg::PointsFailed(key, problem) => points(app, key, Err(problem)),
+        Msg::Past(workload, past) => {
+            if let Err(problem) = &past {
+                log(app, problem.clone());
+            }
+            app.pasts.insert(workload, past);
+            app.wants(Paint::Now);
+        }
         Msg::Runs(mut runs) => {
             runs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
             app.runs = runs;

@@ -151,6 +151,8 @@ pub struct App {
     /// The runbook that was started here and whose run has not shown itself yet.
     pub awaited_run: Option<RunbookId>,
     pub points: BTreeMap<CopyKey, Result<Arc<CopyReport>, Problem>>,
+    /// What is kept of each workload over time, as it was when last asked for.
+    pub pasts: BTreeMap<WorkloadId, Result<Arc<Past>, Problem>>,
     /// What the timeline of each copy shows.
     pub zooms: BTreeMap<CopyKey, Zoom>,
     pub log: VecDeque<super::LogLine>,
@@ -202,6 +204,7 @@ impl App {
             views: BTreeMap::new(),
             awaited_run: None,
             points: BTreeMap::new(),
+            pasts: BTreeMap::new(),
             zooms: BTreeMap::new(),
             log: VecDeque::new(),
             way: vec![Screen::Overview],

@@ -38,7 +38,9 @@ enum Asked {
     Runs,
     Past(WorkloadId, Reply<Result<Past, Problem>>),
     Acknowledge(Box<Acknowledged>, Reply<Result<(), Problem>>),
-    /// Everything before it is written, and what follows is known.
+    /// Everything before it is written.
+    Flush(Reply<()>),
+    /// And what follows is known.
     Settle(Reply<Arc<Learned>>),
 }
 
@@ -117,6 +119,14 @@ impl Recorder {
     pub fn acknowledge(&self, said: Acknowledged, reply: impl FnOnce(Result<(), Problem>) + Send + 'static) {
         let _ = self.to.send(Asked::Acknowledge(Box::new(said), Box::new(reply)));
     }
+    /// Writes what was seen so far; blocks, for at most `within`.
+    pub fn flush(&self, within: Duration) {
+        let (reply, answer) = mpsc::channel();
+        let _ = self.to.send(Asked::Flush(Box::new(move |()| {
+            let _ = reply.send(());
+        })));
+        let _ = answer.recv_timeout(within);
+    }
     /// Writes what was seen so far and gives what follows from all of it;
     /// blocks, for at most `within`, after which the last is given.
     pub fn settle(&self, within: Duration) -> Arc<Learned> {
@@ -193,6 +203,10 @@ impl Thread {
                 let done = self.history.as_mut().map(|history| history.acknowledge(&said));
                 reply(done.unwrap_or_else(|| Err(self.none())));
                 self.learn();
+            }
+            Asked::Flush(reply) => {
+                self.write();
+                reply(());
             }
             Asked::Settle(reply) => {
                 self.write();

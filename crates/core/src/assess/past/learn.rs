@@ -188,7 +188,8 @@ fn success(past: &CopyPast, from: Time) -> Rate {
     let when = |p: &PastPoint| p.completed_at.or(p.started_at).unwrap_or(p.first_seen);
     let ended = |p: &&PastPoint| p.state != PointState::Running && when(p) >= from;
     let bad = |p: &&PastPoint| {
-        matches!(p.state, PointState::Failed | PointState::Incomplete | PointState::BrokenChain)
+        use PointState::{BrokenChain, Failed, Incomplete, Suspect};
+        matches!(p.state, Failed | Incomplete | BrokenChain | Suspect)
     };
     let all = past.points.iter().filter(ended).count();
     let bad = past.points.iter().filter(ended).filter(bad).count();

@@ -7,6 +7,7 @@ mod fit;
 mod kept;
 mod lag;
 mod learn;
+mod plot;
 mod point;
 mod room;
 #[cfg(test)]
@@ -15,6 +16,8 @@ mod tests;
 pub use fit::{Fit, Usual, theil_sen};
 pub use learn::Learner;
 pub(crate) use learn::apply;
+pub use plot::{Measure, Plot, plots};
+pub use room::when;
 
 use crate::model::*;
 
