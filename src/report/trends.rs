@@ -1,6 +1,6 @@
 //! What is kept over time, and what follows from it.
 
-use lifeboat_core::assess::past::{Plot, plots, when};
+use lifeboat_core::assess::past::{Measure, Plot, plots, when};
 use lifeboat_core::model::*;
 use serde_json::{Value, json};
 
@@ -86,14 +86,20 @@ pub fn trends(estate: &Estate, learned: &Learned, all: &[Remembered], now: Time)
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const WIDE: usize = 16;
 
-/// The newest values as bars, the lowest and the highest of them as ends.
-pub fn bars(values: &[(Time, f64)]) -> String {
-    let step = values.len().div_ceil(WIDE).max(1);
-    let shown: Vec<f64> =
-        values.chunks(step).map(|c| c.iter().map(|(_, v)| *v).fold(f64::MIN, f64::max)).collect();
-    let (low, high) = shown.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+/// The values as bars, from the lowest to the highest; of several in one bar
+/// the worst, which of a share is the least.
+pub fn bars(plot: &Plot) -> String {
+    let step = plot.values.len().div_ceil(WIDE).max(1);
+    let share = plot.measure == Measure::Share;
+    let worst = |all: &[(Time, f64)]| {
+        let each = all.iter().map(|(_, v)| *v);
+        if share { each.fold(f64::MAX, f64::min) } else { each.fold(f64::MIN, f64::max) }
+    };
+    let shown: Vec<f64> = plot.values.chunks(step).map(worst).collect();
+    let ends = shown.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+    let (low, high) = if share { (0.0, 1.0) } else { ends };
     let bar = |v: &f64| match high > low {
-        true => BARS[(((v - low) / (high - low)) * 7.0).round() as usize % 8],
+        true => BARS[((((v - low) / (high - low)) * 7.0).round() as usize).min(7)],
         false => BARS[0],
     };
     shown.iter().map(bar).collect()
@@ -104,7 +110,7 @@ pub fn trends_text(estate: &Estate, learned: &Learned, all: &[Remembered], now: 
     for one in all {
         for p in plots(estate, one.workload, one.past, now) {
             let last = p.last().map_or_else(|| "?".to_owned(), |(_, v)| p.measure.text(v));
-            rows.push(row([one.workload.id.as_str(), &p.of, p.what, &last, &bars(&p.values), &p.words()]));
+            rows.push(row([one.workload.id.as_str(), &p.of, p.what, &last, &bars(&p), &p.words()]));
         }
     }
     let mut out = table(&rows);
