@@ -43,7 +43,7 @@ impl Run {
         match self.state {
             RunState::Completed => true,
             // An exception may be a person's leaving a step out.
-            RunState::CompletedWithExceptions => main().all(done) && !main().any(|s| left_out(s)),
+            RunState::CompletedWithExceptions => main().all(done) && !main().any(left_out),
             _ => false,
         }
     }
