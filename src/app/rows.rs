@@ -137,7 +137,10 @@ fn sources(w: &WorkloadView) -> Vec<(String, String)> {
             ));
         }
         for copy in &asset.copies {
-            rows.push((format!("{}/copy/{}", asset.id, copy.index), format!("{} {}", asset.id, copy.store)));
+            rows.push((
+                format!("{}/copy/{}", asset.id, copy.index),
+                format!("{} {}", asset.id, copy.on.store),
+            ));
         }
     }
     rows

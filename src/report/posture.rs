@@ -31,7 +31,7 @@ fn windows(windows: &[Window]) -> Vec<Value> {
 fn copy(view: &CopyView, trend: Option<&CopyTrend>, now: Time) -> Value {
     let gap = |g: &Gap| json!({"from": g.from.map(time), "to": g.to.map(time), "detail": g.detail});
     json!({
-        "store": view.store, "region": view.region, "format": view.format,
+        "store": view.on.store, "region": view.on.region, "format": view.on.format,
         "state": view.state, "reason": view.reason, "observed_at": view.observed_at.map(time),
         "last_good": point(view.last_good(), now), "points": view.points(),
         "windows": windows(view.windows()), "gaps": view.gaps().iter().map(gap).collect::<Vec<_>>(),

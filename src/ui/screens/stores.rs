@@ -32,7 +32,7 @@ struct Standing {
 
 fn standing(cx: &Cx<'_>, store: &StoreId) -> Standing {
     let assets = cx.app.shown.iter().flat_map(|a| &a.workloads).flat_map(|w| &w.assets);
-    let copies: Vec<_> = assets.flat_map(|a| &a.copies).filter(|c| c.store == *store).collect();
+    let copies: Vec<_> = assets.flat_map(|a| &a.copies).filter(|c| c.on.store == *store).collect();
     let worst = copies.iter().max_by_key(|c| c.state);
     let costs = copies.iter().filter_map(|c| c.summary.as_ref()).map(|s| s.cost);
     Standing {

@@ -246,8 +246,8 @@ fn copy(cx: &Cx<'_>, asset: &str, c: &CopyView) -> Vec<Cell> {
     vec![
         one(cx.state(c.state)),
         one(cx.span(asset, Role::Text)),
-        one(cx.span(format!("{} in {}", c.format, c.store), Role::Text)),
-        one(cx.span(c.region.as_ref().map_or(cx.sym().none, |r| r.as_str()), Role::Text)),
+        one(cx.span(format!("{} in {}", c.on.format, c.on.store), Role::Text)),
+        one(cx.span(c.on.region.as_ref().map_or(cx.sym().none, |r| r.as_str()), Role::Text)),
         one(cx.span(good, figure(c.freshness))),
         one(cx.span(c.points().to_string(), Role::Dim)),
         seen(cx, c.observed_at, c.freshness),

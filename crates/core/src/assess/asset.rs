@@ -40,12 +40,18 @@ pub(crate) struct CopyFacts<'a> {
     pub freshness: Freshness,
     /// The last successful look at it.
     pub seen: Option<&'a Seen<Arc<CopySummary>>>,
+    /// When that was; of no meaning where nothing was seen.
+    at: Millis,
     pub received: Option<Received>,
 }
 
 impl<'a> CopyFacts<'a> {
     pub fn observed_at(&self) -> Option<Time> {
         self.seen.map(|s| s.at)
+    }
+    /// `observed_at`, compared often.
+    pub fn seen_ms(&self) -> Option<Millis> {
+        self.seen.map(|_| self.at)
     }
     pub fn last_good(&self) -> Option<&'a PointRef> {
         self.seen.and_then(|s| s.value.last_good.as_ref())
@@ -231,7 +237,7 @@ fn copy<'a>(
         reasons.insert(0, Reason::CopyUnreachable { asset, store, detail });
         state = state.max(State::Unknown);
     }
-    CopyFacts { on, state, reasons, freshness, seen, received }
+    CopyFacts { on, state, reasons, freshness, seen, at, received }
 }
 
 /// What is wrong with a copy that was seen.

@@ -34,13 +34,13 @@ impl<'j, 'a> Bench<'j, 'a> {
     /// Of an asset that another workload owns: it goes with that one's home.
     pub fn asset_stops(&self, facts: &Facts, asset: &AssetFacts, lost: &Lost) -> bool {
         let owner = &self.facts[asset.on.owner.0];
-        let used = owner.workload.id != facts.workload.id && home(owner, lost).stops();
+        let used = owner.place != facts.place && home(owner, lost).stops();
         used || lost.asset(&asset.owner.id, &asset.asset.id).stops()
     }
 
     /// Whether something that a step relies on cannot be relied on.
     pub fn taken(&self, on: &Selector, lost: &Lost) -> bool {
-        let hit = lost.hit(self.cx.estate, on);
+        let hit = lost.hit(on);
         let owner = || {
             let (w, _) = self.cx.ground.place(self.cx.estate, &on.id)?;
             Some(home(&self.facts[w], lost))
@@ -75,11 +75,13 @@ impl<'j, 'a> Bench<'j, 'a> {
     /// measured: all that is restored from it at once shares the rate.
     pub fn restore(
         &self,
+        lost: &Lost,
         asset: &AssetFacts,
         store: &StoreId,
         summary: &CopySummary,
     ) -> Option<(String, Dur)> {
         let rates = &self.cx.observations.learned.timings.rates;
+        lost.by_load();
         let rate = rates.get(store).copied().filter(|r| r.is_finite() && *r > 0.0)?;
         let size = summary.last_good.as_ref().and_then(|p| p.size_bytes)?;
         let bytes = self.loads.get(store).copied().unwrap_or(0).max(size);

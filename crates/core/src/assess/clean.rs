@@ -41,7 +41,7 @@ pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, dama
     let mut partly = false;
     if let Some(needs) = &copy.on.needs {
         let reasons = needs.lost(estate, &asset.asset.id, &copy.on.store, lost);
-        partly = needs.damaged(estate, lost);
+        partly = needs.damaged(lost);
         let first = reasons.first().cloned();
         ask.hidden.extend(reasons);
         if first.is_some() {

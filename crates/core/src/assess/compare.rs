@@ -1,5 +1,7 @@
 //! All single losses beside each other, worst first: what to fear most.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::domains::Lost;
@@ -74,7 +76,7 @@ pub fn compare(
     let judged = assessor.judge_all(seen, now, &scenarios);
     let each = losses.into_iter().zip(&scenarios).zip(judged);
     let mut rows: Vec<_> =
-        each.map(|((lost, scenario), judged)| row(estate, lost, mode, scenario, judged)).collect();
+        each.map(|((lost, scenario), judged)| row(assessor, lost, mode, scenario, judged)).collect();
     rows.sort_by_cached_key(|row| {
         let counts: Vec<_> = row.counts.iter().rev().map(|(_, n)| std::cmp::Reverse(*n)).collect();
         (std::cmp::Reverse(row.worst), counts, row.lost.clone())
@@ -82,9 +84,16 @@ pub fn compare(
     Comparison { at: now, rows }
 }
 
-fn row(estate: &Estate, lost: Selector, mode: LossMode, scenario: &Scenario, judged: Vec<Judged>) -> LossRow {
+fn row(
+    assessor: &Assessor,
+    lost: Selector,
+    mode: LossMode,
+    scenario: &Scenario,
+    judged: Vec<Arc<Judged>>,
+) -> LossRow {
+    let estate = assessor.estate();
     let overhead = rto::overhead(estate).unwrap_or(Dur::ZERO);
-    let recovery = Recovery::of(estate, &judged.iter().collect::<Vec<_>>(), overhead);
+    let recovery = Recovery::of(estate, &judged.iter().map(|j| &**j).collect::<Vec<_>>(), overhead);
     let count = |verdict: Verdict| (verdict, judged.iter().filter(|j| j.verdict == verdict).count());
     let counts: Vec<_> = Verdict::ALL.into_iter().map(count).collect();
     let worst = judged.iter().map(|j| j.verdict).max().unwrap_or(Verdict::Unaffected);
@@ -93,11 +102,11 @@ fn row(estate: &Estate, lost: Selector, mode: LossMode, scenario: &Scenario, jud
         .map(|(w, j)| LossOf {
             workload: w.id.clone(),
             verdict: j.verdict,
-            to: j.to,
+            to: j.to.clone(),
             loss: j.loss,
             rto: j.rto,
-            reasons: j.reasons,
-            hidden: j.hidden,
+            reasons: j.reasons.clone(),
+            hidden: j.hidden.clone(),
         })
         .collect();
     workloads.sort_by(|a, b| (b.verdict, &a.workload).cmp(&(a.verdict, &b.workload)));
@@ -109,6 +118,6 @@ fn row(estate: &Estate, lost: Selector, mode: LossMode, scenario: &Scenario, jud
         workloads,
         critical_path: recovery.critical_path,
         dominates: recovery.dominates().cloned(),
-        vault_lost: Lost::of(estate, scenario).vault(estate),
+        vault_lost: Lost::of(estate, assessor.places(), scenario).vault(estate),
     }
 }

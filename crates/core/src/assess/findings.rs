@@ -115,7 +115,7 @@ pub(crate) fn of_estate(cx: &Cx, findings: &mut Vec<Finding>) {
     let accounts = accounts.map(|a| Selector { kind: DomainKind::Account, id: a.id.to_string() });
     for selector in regions.chain(accounts) {
         let scenario = Scenario { lost: [(selector.clone(), LossMode::Gone)].into(), ..Scenario::default() };
-        if super::domains::Lost::of(cx.estate, &scenario).vault(cx.estate) {
+        if super::domains::Lost::of(cx.estate, &cx.ground.places, &scenario).vault(cx.estate) {
             let message = format!("{selector}: {}", Reason::VaultMajority);
             findings.push(finding("vault-majority", State::Warning, "vault", message));
         }

@@ -54,6 +54,8 @@ pub struct GlanceRow {
     pub rpo_actual: Option<Dur>,
     pub rto_target: Option<Dur>,
     pub rto_estimate: Option<Dur>,
+    /// As a number: a thousand dates in words are a tenth of a first frame.
+    #[serde(with = "chrono::serde::ts_microseconds_option")]
     pub last_good: Option<Time>,
     /// Under the scenario, else should the home be lost.
     pub verdict: Verdict,

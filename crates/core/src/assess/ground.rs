@@ -1,15 +1,19 @@
 //! What assessment asks of an estate over and over, resolved once: places
 //! instead of names, and one shared string for each id.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap as HashMap;
 
 use super::needs::Needs;
+use super::places::Places;
 use super::plan::{self, Plan};
-use super::{asset, cron};
+use super::{CopyOn, asset, cron};
 use crate::model::*;
 
 /// Made of one estate, and of use with that one alone.
 pub(crate) struct Ground {
+    pub places: Arc<Places>,
     regions: HashMap<RegionId, usize>,
     workloads: HashMap<WorkloadId, usize>,
     of: Vec<WorkloadGround>,
@@ -55,7 +59,8 @@ pub(crate) struct CopyGround {
     pub place: Option<usize>,
     pub store: StoreId,
     pub region: Option<RegionId>,
-    pub format: FormatId,
+    /// What is shown of it.
+    pub on: Arc<CopyOn>,
     /// How often its newest instant is meant to move on, and how long past
     /// that before it is overdue.
     pub due: Option<(Dur, Dur)>,
@@ -81,6 +86,7 @@ pub(crate) struct GroupGround {
 impl Ground {
     pub fn of(estate: &Estate) -> Self {
         let mut ground = Self {
+            places: Arc::new(Places::of(estate)),
             regions: estate.regions.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect(),
             workloads: estate.workloads.iter().enumerate().map(|(n, w)| (w.id.clone(), n)).collect(),
             of: Vec::new(),
@@ -238,11 +244,16 @@ impl<'a> Copies<'a> {
     fn ground(&mut self, estate: &Estate, asset: &AssetId, copy: &'a CopyDef) -> CopyGround {
         let place = self.stores.get(copy.store.as_str()).copied();
         let store = place.map(|n| &estate.stores[n]);
-        CopyGround {
-            place,
+        let on = CopyOn {
             store: store.map_or_else(|| copy.store.clone(), |s| s.id.clone()),
             region: store.and_then(|s| s.region.clone()),
             format: self.formats.entry(copy.format.as_str()).or_insert_with(|| copy.format.clone()).clone(),
+        };
+        CopyGround {
+            place,
+            store: on.store.clone(),
+            region: on.region.clone(),
+            on: Arc::new(on),
             due: asset::due_every(copy).map(|every| (every, grace(copy, every))),
             interval: self.interval(copy),
             ships_log: copy.log_every.is_some(),

@@ -30,6 +30,11 @@ impl<'i, 'a> SeenOf<'i, 'a> {
     }
     /// What was seen of the copies of one asset.
     pub fn copies(&self, asset: &AssetId) -> CopiesOf<'i, 'a> {
+        // Most workloads have one asset, and names lie far apart in memory.
+        let ends = [self.copies.first(), self.copies.last()].map(|c| c.map(|(key, _)| &key.asset));
+        if ends == [Some(asset); 2] {
+            return CopiesOf { rest: self.copies };
+        }
         let begin = self.copies.iter().position(|(key, _)| key.asset == *asset);
         let all = begin.map_or(&[][..], |begin| &self.copies[begin..]);
         let end = all.iter().position(|(key, _)| key.asset != *asset);

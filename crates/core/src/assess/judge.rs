@@ -1,58 +1,44 @@
 //! Verdicts: every candidate region is judged with the best source of each
 //! asset, and the best candidate speaks for the workload.
 
-use std::num::NonZeroU32;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap as HashMap;
 
 use super::bench::Bench;
 use super::candidate::{self, Objectives, Target, hold_rto};
 use super::domains::Lost;
+use super::memo::Memo;
 use super::recovered::{self, Into};
 use super::workload::Facts;
-use super::{Assumption, Cx, Judged, Loss, Reason, RegionView, Side, Verdict, rto};
+use super::{Assumption, Cx, Judged, Loss, Reason, RegionView, Side, Verdict, rto, threads};
 use crate::model::*;
 
 /// Judges workloads under one loss, each at most once.
 pub(crate) struct Judge<'j, 'a> {
     bench: &'j Bench<'j, 'a>,
-    lost: Rc<Lost>,
-    /// By the place of the workload: the place of its verdict in `found`.
-    place: Vec<Option<NonZeroU32>>,
-    found: Vec<Judged>,
-    as_well: HashMap<&'j [RegionId], Rc<Lost>>,
+    lost: Arc<Lost>,
+    memo: &'j mut Memo,
+    /// By the place of the workload.
+    found: Vec<Option<Arc<Judged>>>,
+    as_well: HashMap<&'j [RegionId], Arc<Lost>>,
     /// When each place of a wave is free again, by the place of the runbook;
     /// `None` where that is not known.
     waves: HashMap<usize, Vec<Option<Dur>>>,
+    /// The last one that nothing touches.
+    well: Option<Arc<Judged>>,
 }
 
 impl<'j, 'a> Judge<'j, 'a> {
-    fn new(bench: &'j Bench<'j, 'a>, lost: Rc<Lost>) -> Self {
-        let place = vec![None; bench.facts.len()];
+    fn new(bench: &'j Bench<'j, 'a>, lost: Arc<Lost>, memo: &'j mut Memo) -> Self {
+        let found = vec![None; bench.facts.len()];
         let (as_well, waves) = (HashMap::default(), HashMap::default());
-        Self { bench, lost, place, found: Vec::new(), as_well, waves }
-    }
-
-    fn done(&mut self, n: usize) -> Option<&mut Judged> {
-        self.found.get_mut(self.place[n]?.get() as usize - 1)
-    }
-    fn take(&mut self, n: usize) -> Judged {
-        self.done(n).map(std::mem::take).unwrap_or_default()
-    }
-    fn put(&mut self, n: usize, judged: Judged) {
-        match self.done(n) {
-            Some(before) => *before = judged,
-            None => {
-                self.found.push(judged);
-                self.place[n] = u32::try_from(self.found.len()).ok().and_then(NonZeroU32::new);
-            }
-        }
+        Self { bench, lost, memo, found, as_well, waves, well: None }
     }
 
     /// Finds the verdict of one workload, its hard dependencies included.
     fn settle(&mut self, n: usize) {
-        if self.place[n].is_some() {
+        if self.found[n].is_some() {
             return;
         }
         let facts = &self.bench.facts[n];
@@ -60,21 +46,22 @@ impl<'j, 'a> Judge<'j, 'a> {
         let mut hard = facts.workload.depends_on.iter().filter(|d| d.kind == DependencyKind::Hard).peekable();
         if hard.peek().is_some() {
             // A cycle is refused when the estate loads; this keeps one from hanging us.
-            self.put(n, judged.clone());
+            self.found[n] = Some(judged.clone());
         }
-        let overhead = rto::overhead(self.bench.cx.estate).unwrap_or(Dur::ZERO);
         let mut before = Some(Dur::ZERO);
         for dependency in hard {
             let Some(on) = self.bench.cx.ground.workload(dependency.id.as_str()) else { continue };
             self.settle(on);
-            let Some(other) = self.done(on) else { continue };
+            let Some(other) = &self.found[on] else { continue };
             if other.verdict > judged.verdict {
+                let judged = Arc::make_mut(&mut judged);
                 judged.verdict = other.verdict;
                 let on = dependency.id.clone();
                 judged.reasons.push(Reason::DependencyLost { on, verdict: other.verdict });
             }
             if other.verdict >= Verdict::Recoverable {
                 // Detection and decision are made once for all.
+                let overhead = rto::overhead(self.bench.cx.estate).unwrap_or(Dur::ZERO);
                 let after = other.rto.map(|rto| (rto - overhead).at_least_zero());
                 before = before.zip(after).map(|(a, b)| a.max(b));
             }
@@ -82,16 +69,15 @@ impl<'j, 'a> Judge<'j, 'a> {
         if judged.runbook.is_some() || judged.verdict >= Verdict::Recoverable {
             before = self.wave(facts, before);
         }
-        self.wait(facts, before, &mut judged);
-        self.put(n, judged);
+        if before != judged.waits {
+            self.wait(facts, before, Arc::make_mut(&mut judged));
+        }
+        self.found[n] = Some(judged);
     }
 
     /// Adds what passes before its own recovery begins.
     fn wait(&self, facts: &Facts, before: Option<Dur>, judged: &mut Judged) {
         judged.waits = before;
-        if before == Some(Dur::ZERO) {
-            return;
-        }
         let overhead = rto::overhead(self.bench.cx.estate).unwrap_or(Dur::ZERO);
         let add = |own: Dur, before: Dur| if own == Dur::ZERO { overhead + before } else { own + before };
         judged.rto = judged.rto.zip(before).map(|(own, before)| add(own, before));
@@ -125,32 +111,60 @@ impl<'j, 'a> Judge<'j, 'a> {
     }
 
     /// Without its dependencies.
-    fn alone(&mut self, facts: &'j Facts<'a>) -> Judged {
-        if self.bench.stops(facts, &self.lost) {
-            return self.recovered(facts, &self.lost);
+    fn alone(&mut self, facts: &'j Facts<'a>) -> Arc<Judged> {
+        let lost = self.lost.clone();
+        if self.bench.stops(facts, &lost) {
+            return self.recovered(facts, &lost);
         }
-        let lost = &self.lost;
-        let as_well = self.as_well.entry(&facts.serving);
         let estate = self.bench.cx.estate;
-        let as_well = as_well.or_insert_with(|| Rc::new(lost.and(estate, &facts.serving))).clone();
-        let mut as_well = self.recovered(facts, &as_well);
+        let as_well = self.as_well.entry(&facts.serving);
+        let as_well = as_well.or_insert_with(|| Arc::new(lost.and(estate, &facts.serving))).clone();
+        let as_well = self.recovered(facts, &as_well);
         let exposed = as_well.verdict >= Verdict::Unknown;
-        if exposed {
-            as_well.reasons.extend(as_well.rejected.drain(..).map(|(_, why)| why));
+        let basis = facts.rto_estimate.1;
+        // Most are as well as the one before.
+        let same = self.well.as_ref().filter(|well| well.rto_basis == basis);
+        if let Some(well) = same.filter(|_| !exposed && as_well.hidden.is_empty()) {
+            return well.clone();
         }
-        Judged {
-            verdict: if exposed { Verdict::Exposed } else { Verdict::Unaffected },
+        let mut judged = Judged {
+            verdict: Verdict::Unaffected,
             loss: Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) },
             rto: Some(Dur::ZERO),
-            rto_basis: facts.rto_estimate.1,
-            reasons: if exposed { as_well.reasons } else { Vec::new() },
-            hidden: as_well.hidden,
+            waits: Some(Dur::ZERO),
+            rto_basis: basis,
+            hidden: as_well.hidden.clone(),
             ..Judged::default()
+        };
+        if exposed {
+            judged.verdict = Verdict::Exposed;
+            let rejected = as_well.rejected.iter().map(|(_, why)| why);
+            judged.reasons = as_well.reasons.iter().chain(rejected).cloned().collect();
         }
+        let plain = !exposed && judged.hidden.is_empty();
+        let judged = Arc::new(judged);
+        if plain {
+            self.well = Some(judged.clone());
+        }
+        judged
+    }
+
+    /// As it was found before, where that holds.
+    fn recovered(&mut self, facts: &'j Facts<'a>, lost: &Arc<Lost>) -> Arc<Judged> {
+        let loads = !self.bench.loads.is_empty();
+        if let Some(judged) = self.memo.get(facts.place, lost, loads) {
+            return judged;
+        }
+        lost.forget();
+        let mut judged = self.best(facts, lost);
+        judged.waits = Some(Dur::ZERO);
+        let judged = Arc::new(judged);
+        self.memo.put(facts.place, lost, loads, &judged);
+        judged
     }
 
     /// The best candidate for a workload that cannot go on as it is.
-    fn recovered(&self, facts: &'j Facts<'a>, lost: &Lost) -> Judged {
+    fn best(&self, facts: &'j Facts<'a>, lost: &Lost) -> Judged {
         let objectives = self.bench.objectives(facts, lost);
         let mut rejected: Vec<(RegionId, Reason)> = Vec::new();
         let mut best: Option<Judged> = None;
@@ -239,7 +253,8 @@ pub(crate) fn all_at_home<'a>(
     cx: &Cx<'a>,
     facts: &[Facts<'a>],
     regions: &[RegionView],
-) -> Vec<(Judged, Vec<Side>)> {
+    memo: &mut Memo,
+) -> Vec<(Arc<Judged>, Vec<Side>)> {
     let mut homes: HashMap<Option<&RegionId>, Vec<usize>> = HashMap::default();
     for n in &cx.ground.order {
         let serving = &facts[*n].serving;
@@ -248,12 +263,26 @@ pub(crate) fn all_at_home<'a>(
             homes.entry(None).or_default().push(*n);
         }
     }
-    let mut all: Vec<Option<(Judged, Vec<Side>)>> = facts.iter().map(|_| None).collect();
-    for (region, workloads) in homes {
-        let lost = Rc::new(Lost::of(cx.estate, &Scenario::gone(region)));
-        under(cx, facts, regions, lost, &workloads, |n, judged| {
+    // Those that are lost together stay together.
+    let each: Vec<_> = homes.iter().flat_map(|(region, of)| of.iter().map(|n| (*region, *n))).collect();
+    let parts = threads::each(cx.threads, each, |_, part| {
+        let (mut memo, mut found) = (Memo::default(), Vec::with_capacity(part.len()));
+        for of in part.chunk_by(|(a, _), (b, _)| a == b) {
+            let region = of[0].0;
+            let lost = Arc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
+            let of: Vec<usize> = of.iter().map(|(_, n)| *n).collect();
+            under(cx, facts, regions, (lost, &mut memo), &of, |n, judged| found.push((region, n, judged)));
+        }
+        (memo, found)
+    });
+    let mut all: Vec<Option<(Arc<Judged>, Vec<Side>)>> = facts.iter().map(|_| None).collect();
+    for (part, found) in parts {
+        memo.absorb(part);
+        for (region, n, judged) in found {
             let side = region.map(|r| Side { region: r.clone(), loss: judged.loss });
             match &mut all[n] {
+                // Of one home the loss stands in the verdict.
+                None if facts[n].serving.len() < 2 => all[n] = Some((judged, Vec::new())),
                 None => all[n] = Some((judged, side.into_iter().collect())),
                 Some((worst, sides)) => {
                     sides.extend(side);
@@ -264,25 +293,25 @@ pub(crate) fn all_at_home<'a>(
                     }
                 }
             }
-        });
+        }
     }
-    let one = |of: Option<(Judged, Vec<Side>)>| {
+    let one = |of: Option<(Arc<Judged>, Vec<Side>)>| {
         let (judged, mut sides) = of.unwrap_or_default();
         sides.sort_by(|a, b| a.region.cmp(&b.region));
-        // Of one home the loss stands in the verdict.
-        (judged, if sides.len() > 1 { sides } else { Vec::new() })
+        (judged, sides)
     };
     all.into_iter().map(one).collect()
 }
 
+/// All of them under the scenario.
 pub(crate) fn all_under<'a>(
     cx: &Cx<'a>,
     facts: &[Facts<'a>],
     regions: &[RegionView],
-    lost: Rc<Lost>,
-) -> Vec<Judged> {
-    let mut all: Vec<_> = facts.iter().map(|_| Judged::default()).collect();
-    under(cx, facts, regions, lost, &cx.ground.order, |n, judged| all[n] = judged);
+    memo: &mut Memo,
+) -> Vec<Arc<Judged>> {
+    let mut all = vec![Arc::default(); facts.len()];
+    under(cx, facts, regions, (cx.lost.clone(), memo), &cx.ground.order, |n, judged| all[n] = judged);
     all
 }
 
@@ -291,29 +320,29 @@ fn under<'a>(
     cx: &Cx<'a>,
     facts: &[Facts<'a>],
     regions: &[RegionView],
-    lost: Rc<Lost>,
+    (lost, memo): (Arc<Lost>, &mut Memo),
     workloads: &[usize],
-    mut each: impl FnMut(usize, Judged),
+    mut each: impl FnMut(usize, Arc<Judged>),
 ) {
     let mut loads = HashMap::default();
     if !cx.observations.learned.timings.rates.is_empty() {
         // Once to see what is restored from where, once to see how long it takes.
         let bench = Bench { cx, facts, regions, loads: &HashMap::default() };
-        let mut judge = Judge::new(&bench, lost.clone());
+        let mut judge = Judge::new(&bench, lost.clone(), memo);
         workloads.iter().for_each(|n| judge.settle(*n));
-        loads = self::loads(&bench, &mut judge);
+        loads = self::loads(&bench, &judge);
     }
     let bench = Bench { cx, facts, regions, loads: &loads };
-    let mut judge = Judge::new(&bench, lost);
+    let mut judge = Judge::new(&bench, lost, memo);
     workloads.iter().for_each(|n| judge.settle(*n));
-    workloads.iter().for_each(|n| each(*n, judge.take(*n)));
+    workloads.iter().for_each(|n| each(*n, judge.found[*n].take().unwrap_or_default()));
 }
 
 /// Bytes that would be restored from each store.
-fn loads(bench: &Bench, judge: &mut Judge) -> HashMap<StoreId, u64> {
+fn loads(bench: &Bench, judge: &Judge) -> HashMap<StoreId, u64> {
     let mut loads: HashMap<StoreId, u64> = HashMap::default();
     for (n, facts) in bench.facts.iter().enumerate() {
-        let Some(judged) = judge.done(n) else { continue };
+        let Some(judged) = &judge.found[n] else { continue };
         for using in &judged.using {
             let asset = facts.assets.iter().find(|a| a.asset.id == using.asset);
             let copy = asset.and_then(|a| a.copies.iter().find(|c| Some(&c.on.store) == using.copy.as_ref()));

@@ -20,10 +20,12 @@ mod groups;
 mod home;
 mod index;
 mod judge;
+mod memo;
 mod needs;
 mod offers;
 mod order;
 pub mod past;
+mod places;
 mod plan;
 mod policy;
 mod posture;
@@ -33,16 +35,16 @@ mod region;
 mod rto;
 mod simulate;
 mod sources;
+mod threads;
 mod view;
 mod workload;
 
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
 use std::cmp::Reverse;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 pub use assumption::Assumption;
 pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
@@ -58,6 +60,8 @@ use crate::model::*;
 use domains::Lost;
 use ground::Ground;
 use index::Index;
+use memo::Memo;
+use places::Places;
 
 /// Everything an assessment reads, and the instants at which it will change.
 pub(crate) struct Cx<'a> {
@@ -69,9 +73,11 @@ pub(crate) struct Cx<'a> {
     pub now_ms: Millis,
     pub scenario: &'a Scenario,
     /// What the scenario takes.
-    pub lost: Rc<Lost>,
-    /// In how long the answer next changes by itself.
-    next: Cell<Option<Dur>>,
+    pub lost: Arc<Lost>,
+    /// In how many milliseconds the answer next changes by itself.
+    next: AtomicI64,
+    /// How many threads share the work.
+    threads: usize,
 }
 
 impl<'a> Cx<'a> {
@@ -82,10 +88,21 @@ impl<'a> Cx<'a> {
         now: Time,
         scenario: &'a Scenario,
     ) -> Self {
-        let lost = Rc::new(Lost::of(estate, scenario));
+        let lost = Arc::new(Lost::of(estate, &ground.places, scenario));
         let seen = Index::of(observations, estate, ground);
         let now_ms = now.timestamp_millis();
-        Self { estate, ground, observations, seen, now, now_ms, scenario, lost, next: Cell::new(None) }
+        Self {
+            estate,
+            ground,
+            observations,
+            seen,
+            now,
+            now_ms,
+            scenario,
+            lost,
+            next: AtomicI64::new(i64::MAX),
+            threads: 1,
+        }
     }
 
     pub fn region(&self, id: &str) -> Option<&'a Region> {
@@ -94,9 +111,15 @@ impl<'a> Cx<'a> {
 
     /// Notes that the answer changes by itself after so long; what is past has.
     pub fn changes_in(&self, left: Dur) {
-        if left > Dur::ZERO && self.next.get().is_none_or(|next| left < next) {
-            self.next.set(Some(left));
+        let left = left.as_millis();
+        if left > 0 && left < self.next.load(Ordering::Relaxed) {
+            self.next.fetch_min(left, Ordering::Relaxed);
         }
+    }
+
+    fn next_change(&self) -> Option<Time> {
+        let left = self.next.load(Ordering::Relaxed);
+        (left < i64::MAX).then(|| self.now + Dur::millis(left))
     }
 
     /// An observation as it stands now; notes when its freshness next changes.
@@ -117,7 +140,10 @@ impl<'a> Cx<'a> {
     }
 
     fn facts(&self) -> Vec<workload::Facts<'a>> {
-        (0..self.estate.workloads.len()).map(|n| workload::facts(self, n)).collect()
+        let all = (0..self.estate.workloads.len()).collect();
+        let facts =
+            |_, part: Vec<usize>| part.into_iter().map(|n| workload::facts(self, n)).collect::<Vec<_>>();
+        threads::joined(threads::each(self.threads, all, facts))
     }
     fn regions(&self, lost: &Lost) -> Vec<RegionView> {
         (0..self.estate.regions.len()).map(|n| region::view(self, n, lost)).collect()
@@ -129,36 +155,53 @@ impl<'a> Cx<'a> {
 pub struct Assessor {
     estate: Arc<Estate>,
     ground: Ground,
+    threads: usize,
 }
 
 impl Assessor {
     pub fn new(estate: Arc<Estate>) -> Self {
-        Self { ground: Ground::of(&estate), estate }
+        Self { ground: Ground::of(&estate), estate, threads: 1 }
+    }
+    /// Lets as many threads share the work, where there is much: a person waits
+    /// for the answer.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
     pub fn estate(&self) -> &Arc<Estate> {
         &self.estate
+    }
+    fn cx<'a>(&'a self, seen: &'a Observations, now: Time, scenario: &'a Scenario) -> Cx<'a> {
+        let cx = Cx::new(&self.estate, &self.ground, seen, now, scenario);
+        Cx { threads: self.threads, ..cx }
+    }
+    fn places(&self) -> &Arc<Places> {
+        &self.ground.places
     }
 
     /// Judges the estate at `now` under `scenario`; an empty scenario assumes
     /// nothing lost. The order of anything in the input changes nothing but the
     /// order of equals.
     pub fn assess(&self, seen: &Observations, now: Time, scenario: &Scenario) -> Assessment {
-        whole(&Cx::new(&self.estate, &self.ground, seen, now, scenario))
+        whole(&self.cx(seen, now, scenario))
     }
 
     /// Verdicts under each of many scenarios, workloads in the estate's order;
     /// what holds under all of them is found out once.
-    pub fn judge_all(&self, seen: &Observations, now: Time, scenarios: &[Scenario]) -> Vec<Vec<Judged>> {
+    pub fn judge_all(&self, seen: &Observations, now: Time, scenarios: &[Scenario]) -> Vec<Vec<Arc<Judged>>> {
         let none = Scenario::default();
-        let mut cx = Cx::new(&self.estate, &self.ground, seen, now, &none);
+        let mut cx = self.cx(seen, now, &none);
         let facts = cx.facts();
-        let regions = cx.regions(&Lost::default());
+        let regions = cx.regions(&cx.lost);
+        let mut memo = Memo::default();
         let mut all = Vec::with_capacity(scenarios.len());
         for scenario in scenarios {
             cx.scenario = scenario;
-            cx.lost = Rc::new(Lost::of(&self.estate, scenario));
-            let lost = cx.lost.clone();
-            all.push(judge::all_under(&cx, &facts, &regions, lost));
+            cx.lost = Arc::new(Lost::of(&self.estate, self.places(), scenario));
+            if scenario.impact_began.is_some() {
+                // When writing ended is another matter than before.
+                memo = Memo::default();
+            }
+            all.push(judge::all_under(&cx, &facts, &regions, &mut memo));
         }
         all
     }
@@ -179,24 +222,36 @@ fn whole(cx: &Cx) -> Assessment {
     let lost = cx.lost.clone();
     let regions = cx.regions(&lost);
     let facts = cx.facts();
-    let at_home = judge::all_at_home(cx, &facts, &regions);
-    let mut under = (!cx.scenario.is_empty()).then(|| judge::all_under(cx, &facts, &regions, lost.clone()));
+    let mut memo = Memo::default();
+    let at_home = judge::all_at_home(cx, &facts, &regions, &mut memo);
+    let under = (!cx.scenario.is_empty()).then(|| judge::all_under(cx, &facts, &regions, &mut memo));
     let recovery = under.as_ref().map(|under| {
         let overhead = rto::overhead(cx.estate).unwrap_or(Dur::ZERO);
-        Recovery::of(cx.estate, &under.iter().collect::<Vec<_>>(), overhead)
+        Recovery::of(cx.estate, &under.iter().map(|j| &**j).collect::<Vec<_>>(), overhead)
     });
 
     let mut findings = posture::findings(cx);
-    let mut workloads = Vec::with_capacity(facts.len());
-    let mut order = Vec::with_capacity(facts.len());
-    for (n, (fact, home)) in facts.into_iter().zip(at_home).enumerate() {
-        let verdict = under.as_mut().map(|all| std::mem::take(&mut all[n]));
-        let by_id = fact.rank;
-        let view = workload::view(cx, fact, home, verdict, &lost, &mut findings);
-        let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
-        // Worst state first, then by tier, then worst verdict, then by id.
-        order.push((Reverse(view.state), view.tier.unwrap_or(u8::MAX), Reverse(verdict), by_id, n));
-        workloads.push(Some(view));
+    let mut each: Vec<_> = facts.into_iter().zip(at_home).map(|(f, h)| (f, h, None)).collect();
+    for (of, verdict) in each.iter_mut().zip(under.into_iter().flatten()) {
+        of.2 = Some(verdict);
+    }
+    let parts = threads::each(cx.threads, each, |_, part| {
+        let mut findings = Vec::new();
+        let mut view = |(fact, home, verdict)| workload::view(cx, fact, home, verdict, &lost, &mut findings);
+        let views: Vec<_> = part.into_iter().map(|of| (of.0.rank, view(of))).collect();
+        (views, findings)
+    });
+    let mut workloads = Vec::with_capacity(cx.estate.workloads.len());
+    let mut order = Vec::with_capacity(cx.estate.workloads.len());
+    for (views, found) in parts {
+        findings.extend(found);
+        for (by_id, view) in views {
+            let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
+            // Worst state first, then by tier, then worst verdict, then by id.
+            let tier = view.tier.unwrap_or(u8::MAX);
+            order.push((Reverse(view.state), tier, Reverse(verdict), by_id, workloads.len()));
+            workloads.push(Some(view));
+        }
     }
     // Views are large: their places are sorted, and each is moved once.
     order.sort_unstable();
@@ -216,7 +271,7 @@ fn whole(cx: &Cx) -> Assessment {
         findings,
         accepted: Vec::new(),
         recovery,
-        next_change: cx.next.get().map(|left| cx.now + left),
+        next_change: cx.next_change(),
     };
     policy::apply(cx.estate, cx.observations, cx.now, &mut assessment);
     let (workloads, regions) = (assessment.workloads.iter(), assessment.regions.iter());

@@ -82,9 +82,8 @@ impl Needs {
                 Some(Reason::SecretLost { need: need.clone(), secret, kept_in })
             });
         // A part that can be written to is no more to be believed than one that is gone.
-        let taken = |s: &&Selector| {
-            lost.hit(estate, s).has(Modes::GONE.and(Modes::COMPROMISED).and(Modes::DELETABLE))
-        };
+        let taken =
+            |s: &&Selector| lost.hit(s).has(Modes::GONE.and(Modes::COMPROMISED).and(Modes::DELETABLE));
         let parts = self.parts.iter().filter(taken).map(|within| Reason::PartLost {
             asset: asset.clone(),
             store: store.clone(),
@@ -94,8 +93,8 @@ impl Needs {
     }
 
     /// Whether a part of it is damaged, so that only what is older counts.
-    pub fn damaged(&self, estate: &Estate, lost: &Lost) -> bool {
-        self.parts.iter().any(|s| lost.hit(estate, s).has(Modes::CORRUPTED))
+    pub fn damaged(&self, lost: &Lost) -> bool {
+        self.parts.iter().any(|s| lost.hit(s).has(Modes::CORRUPTED))
     }
 
     pub fn assumes(&self, estate: &Estate, store: &StoreId, out: &mut Vec<Assumption>) {

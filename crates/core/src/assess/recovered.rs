@@ -162,7 +162,7 @@ fn used(
     if let Some(behind) = &summary.behind {
         judged.objects = Some(judged.objects.unwrap_or(0).saturating_add(behind.objects));
     }
-    if let Some(restore) = bench.restore(picked.asset, &copy.on.store, summary) {
+    if let Some(restore) = bench.restore(ask.lost, picked.asset, &copy.on.store, summary) {
         found.restores.push(restore);
     }
 }

@@ -35,8 +35,8 @@ pub(crate) fn damaged(facts: &Facts, asset: &AssetFacts, owner: &Facts, lost: &L
 
 /// How the regions that serve a workload, and its account, are hit.
 pub(crate) fn home(facts: &Facts, lost: &Lost) -> Modes {
-    let regions: Modes = facts.serving.iter().map(|r| lost.region(r)).sum();
-    regions.and(lost.account(facts.workload.account.as_ref()))
+    let regions: Modes = facts.serving_at.iter().map(|r| lost.at(*r)).sum();
+    regions.and(lost.at(facts.account_at))
 }
 
 impl<'j, 'a> Ask<'j, 'a> {
@@ -222,14 +222,15 @@ impl<'j, 'a> Ask<'j, 'a> {
         best
     }
 
-    /// Whether a copy that nothing touches is older than what is there already
-    /// and will do: most are, and this is asked of ten thousand.
+    /// Whether a copy is older than what is there already and will do, so that
+    /// nothing would come of it: most are, and this is asked of ten thousand.
+    /// What is gone offers nothing either; what is turned may have to be said.
     fn is_behind(&self, copy: &CopyFacts, best: &Best) -> bool {
         let Some((now, received)) = best.now.as_ref().zip(copy.received) else { return false };
         !now.bad
             && received.through_ms() < now.received.through_ms()
             && copy.on.needs.is_none()
-            && self.lost.store(copy.on.place).is_none()
+            && !self.lost.turns(copy.on.place)
     }
 
     /// From what was seen of a part, or within a limit.

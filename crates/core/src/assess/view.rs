@@ -127,10 +127,10 @@ pub struct WorkloadView {
     pub rto: RtoView,
     pub assets: Vec<AssetView>,
     /// Should its home be gone this second.
-    pub if_home_lost: Judged,
+    pub if_home_lost: Arc<Judged>,
     /// Under the scenario; the same as `if_home_lost` in meaning only where
     /// that is what the scenario takes.
-    pub verdict: Option<Judged>,
+    pub verdict: Option<Arc<Judged>>,
     /// Where several regions take writes: what is lost should each of them be.
     pub sides: Vec<Side>,
     /// When the oldest figure used here was seen; `None` where one never was.
@@ -201,9 +201,8 @@ pub struct AssetView {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CopyView {
     pub index: usize,
-    pub store: StoreId,
-    pub region: Option<RegionId>,
-    pub format: FormatId,
+    /// Shared by all assessments of the estate.
+    pub on: Arc<CopyOn>,
     pub state: State,
     pub reason: Option<String>,
     pub freshness: Freshness,
@@ -212,6 +211,14 @@ pub struct CopyView {
     pub summary: Option<Arc<CopySummary>>,
     /// Whether it survives the scenario.
     pub survives: bool,
+}
+
+/// Where a copy lies, and in what format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyOn {
+    pub store: StoreId,
+    pub region: Option<RegionId>,
+    pub format: FormatId,
 }
 
 impl CopyView {

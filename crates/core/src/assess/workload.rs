@@ -27,6 +27,9 @@ pub(crate) struct Facts<'a> {
     pub home_unseen: Option<String>,
     /// The home, or all regions that take writes.
     pub serving: Vec<RegionId>,
+    /// Where those regions stand among all that may be lost, and its account.
+    pub serving_at: Vec<Option<usize>>,
+    pub account_at: Option<usize>,
     /// It serves from more than one region, and is not meant to.
     pub two_writers: bool,
     pub health: Vec<(HealthView, Option<Reason>)>,
@@ -62,6 +65,8 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
         place,
         home: home.region,
         moved: home.moved,
+        serving_at: home.serving.iter().map(|r| cx.ground.places.region(r.as_str())).collect(),
+        account_at: workload.account.as_ref().and_then(|a| cx.ground.places.account(a.as_str())),
         serving: home.serving,
         two_writers: home.two_writers,
         health: Vec::with_capacity(workload.health.len()),
@@ -130,8 +135,8 @@ pub(crate) fn writes_end(cx: &Cx, facts: &Facts, asset: &AssetFacts) -> WritesEn
 pub(crate) fn view(
     cx: &Cx,
     facts: Facts,
-    (if_home_lost, sides): (Judged, Vec<Side>),
-    verdict: Option<Judged>,
+    (if_home_lost, sides): (Arc<Judged>, Vec<Side>),
+    verdict: Option<Arc<Judged>>,
     lost: &Lost,
     findings: &mut Vec<Finding>,
 ) -> WorkloadView {
@@ -147,11 +152,7 @@ pub(crate) fn view(
         reasons.extend(reason.map(|r| (s, r)));
     });
     reasons.sort_by_key(|(s, _)| std::cmp::Reverse(*s));
-    let seen = facts.assets.iter().flat_map(|a| {
-        let replicas = a.replicas.iter().map(|r| r.observed_at);
-        replicas.chain(a.copies.iter().map(CopyFacts::observed_at))
-    });
-    let oldest = seen.chain(facts.health.iter().map(|(h, _)| h.observed_at)).min().flatten();
+    let oldest = oldest(&facts);
     let (estimate, basis) = match if_home_lost.rto {
         Some(rto) => (Some(rto), if_home_lost.rto_basis),
         None => facts.rto_estimate,
@@ -171,6 +172,24 @@ pub(crate) fn view(
         sides,
         oldest,
     }
+}
+
+/// When the oldest figure used was seen; `None` where one never was.
+fn oldest(facts: &Facts) -> Option<Time> {
+    let mut oldest: Option<(Millis, Time)> = None;
+    let mut all_seen = true;
+    let mut seen = |at: Option<Time>, millis: Option<Millis>| match at.zip(millis) {
+        Some((at, millis)) if oldest.is_none_or(|(before, _)| millis < before) => oldest = Some((millis, at)),
+        Some(_) => {}
+        None => all_seen = false,
+    };
+    let dated = |at: Option<Time>| (at, at.map(|at| at.timestamp_millis()));
+    for asset in &facts.assets {
+        asset.copies.iter().for_each(|c| seen(c.observed_at(), c.seen_ms()));
+        asset.replicas.iter().map(|r| dated(r.observed_at)).for_each(|(at, ms)| seen(at, ms));
+    }
+    facts.health.iter().map(|(h, _)| dated(h.observed_at)).for_each(|(at, ms)| seen(at, ms));
+    oldest.map(|(_, at)| at).filter(|_| all_seen)
 }
 
 fn rpo(cx: &Cx, facts: &Facts, if_home_lost: &Judged) -> RpoView {
@@ -328,9 +347,7 @@ fn last_proven(cx: &Cx, asset: &AssetFacts) -> Option<PointRef> {
 fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
     CopyView {
         index,
-        store: copy.on.store.clone(),
-        region: copy.on.region.clone(),
-        format: copy.on.format.clone(),
+        on: Arc::clone(&copy.on.on),
         state: copy.state,
         reason: copy.reasons.first().map(ToString::to_string),
         freshness: copy.freshness,

@@ -9,7 +9,7 @@ use super::small::at;
 
 const MODES: [LossMode; 4] = LossMode::ALL;
 
-fn judged(world: &World, scenario: &Scenario, now: Time) -> Vec<(WorkloadId, Judged)> {
+fn judged(world: &World, scenario: &Scenario, now: Time) -> Vec<(WorkloadId, Arc<Judged>)> {
     let assessor = Assessor::new(Arc::new(world.estate.clone()));
     let all = assessor.judge_all(&world.seen, now, std::slice::from_ref(scenario)).pop().unwrap_or_default();
     world.estate.workloads.iter().map(|w| w.id.clone()).zip(all).collect()
@@ -33,6 +33,30 @@ fn a_second_judge_agrees_on_ten_thousand_estates() {
     }
     // A generator that makes only one kind of estate would prove little.
     assert!(verdicts.iter().all(|n| *n > 250), "{verdicts:?}");
+}
+
+/// What is remembered of one loss is used for another only where it holds.
+#[test]
+fn many_scenarios_at_once_say_what_each_says_alone() {
+    for seed in 0..1_500 {
+        let world = estates::world(seed);
+        let dice = Dice::new(seed ^ 0x5151);
+        let mut each: Vec<_> = (0..8).map(|_| estates::scenario(&dice, &MODES)).collect();
+        each.insert(0, Scenario::default());
+        let assessor = Assessor::new(Arc::new(world.estate.clone()));
+        let all = assessor.judge_all(&world.seen, at(0), &each);
+        for (scenario, together) in each.iter().zip(all) {
+            let alone = judged(&world, scenario, at(0));
+            for ((id, alone), together) in alone.into_iter().zip(together) {
+                assert_eq!(alone, together, "estate {seed}, {id}, {scenario}");
+            }
+            let whole = assessor.assess(&world.seen, at(0), scenario);
+            for view in whole.workloads.iter().filter(|_| !scenario.is_empty()) {
+                let alone = judged(&world, scenario, at(0)).into_iter().find(|(id, _)| *id == view.id);
+                assert_eq!(alone.map(|(_, j)| j), view.verdict, "estate {seed}, {}, {scenario}", view.id);
+            }
+        }
+    }
 }
 
 /// Both halves of a scenario, the second with more or worse.

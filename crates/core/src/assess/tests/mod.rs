@@ -123,10 +123,10 @@ impl World {
         let view = assessment.workloads[0].clone();
         (assessment, view)
     }
-    fn at_home(&self) -> Judged {
+    fn at_home(&self) -> Arc<Judged> {
         self.assess(&Scenario::default()).1.if_home_lost
     }
-    fn without(&self, regions: &[&str]) -> Judged {
+    fn without(&self, regions: &[&str]) -> Arc<Judged> {
         self.assess(&Scenario::gone(regions)).1.verdict.expect("a scenario was given")
     }
 }
@@ -138,7 +138,7 @@ fn loss(lower: i64, upper: i64) -> Loss {
 #[test]
 fn a_healthy_workload_recovers_into_its_standby_from_the_replica() {
     let judged = World::well().at_home();
-    assert_eq!((judged.verdict, judged.to), (Verdict::Recoverable, Some("fr".into())));
+    assert_eq!((judged.verdict, judged.to.clone()), (Verdict::Recoverable, Some("fr".into())));
     // Received through -5 s as of now; the last write seen is of -1 s.
     assert_eq!(judged.loss, loss(4, 5));
     // 20 to detect, 60 to decide, 10 + 25 on the longest way.
@@ -171,7 +171,7 @@ fn many_scenarios_at_once_say_what_each_says_alone() {
     for (scenario, all) in
         each.iter().zip(Assessor::new(Arc::new(well.estate.clone())).judge_all(&well.seen, well.now, &each))
     {
-        assert_eq!(Some(&all[0]), well.assess(scenario).1.verdict.as_ref(), "{scenario}");
+        assert_eq!(all.first(), well.assess(scenario).1.verdict.as_ref(), "{scenario}");
     }
 }
 
