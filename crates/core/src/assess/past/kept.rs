@@ -46,8 +46,9 @@ pub fn missed(subject: &str, def: &CopyDef, past: &CopyPast, now: Time, found: &
     let mut points: Vec<_> = usable.filter_map(|p| p.completed_at.map(|at| (at, p))).collect();
     points.sort_by_key(|(at, _)| *at);
     // Two points of which the later was due, and nothing between.
-    let gaps = points.windows(2).filter(|w| w[0].0 >= from && Dur::between(w[0].0, w[1].0) > most);
-    let Some([(before, first), (after, next)]) = gaps.rev().next().and_then(|w| <&[_; 2]>::try_from(w).ok()) else {
+    let mut gaps = points.windows(2).filter(|w| w[0].0 >= from && Dur::between(w[0].0, w[1].0) > most);
+    let Some([(before, first), (after, next)]) = gaps.next_back().and_then(|w| <&[_; 2]>::try_from(w).ok())
+    else {
         return;
     };
     let wait = Dur::between(*before, *after);
