@@ -6,6 +6,7 @@ mod action;
 mod alarm;
 mod ask;
 mod data;
+mod drawn;
 mod fuzzy;
 mod input;
 mod key;

@@ -11,6 +11,7 @@ use lifeboat_core::{
     run::{Incident, RunRow, RunView},
 };
 
+use super::drawn::Drawn;
 use super::{Hit, Key, Keymap, Layer, Remembered, Row, Scope, Trust, Zoom, alarm, rows};
 
 /// An action that the embedding command adds, such as a fault of the demo.
@@ -170,6 +171,8 @@ pub struct App {
     pub notice: Option<Notice>,
 
     pub paint: Paint,
+    /// What the last frame was drawn from.
+    pub drawn: Option<Drawn>,
     /// The assessment is older than what it is made from.
     pub outdated: bool,
     /// When the picture next changes by time alone.
@@ -216,6 +219,7 @@ impl App {
             cursor: 0,
             notice: None,
             paint: Paint::Now,
+            drawn: None,
             outdated: false,
             until: None,
             hits: Vec::new(),
@@ -405,6 +409,7 @@ impl App {
     }
     pub fn painted(&mut self, at: Time, until: Option<Time>, hits: Vec<Hit>) {
         self.paint = Paint::Nothing;
+        self.drawn = Some(Drawn::of(self));
         self.until = until;
         self.hits = hits;
         if let Some(Layer::Form(form)) = self.layers.last_mut() {

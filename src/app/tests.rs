@@ -409,6 +409,30 @@ fn figures_wait_for_their_turn_and_keys_do_not() {
 }
 
 #[test]
+fn figures_that_say_what_is_shown_already_draw_nothing() {
+    let mut app = looking();
+    app.settle();
+    update(&mut app, Msg::Painted { at: now(), until: Some(now() + Dur::secs(3)), hits: vec![] });
+    let seen = app.seen.clone().unwrap();
+    let observed = |app: &mut App, seen: Arc<Observations>| {
+        update(app, Msg::Observed(seen));
+        app.settle();
+        app.is_drawn()
+    };
+    assert!(observed(&mut app, seen.clone()), "the same again");
+    let mut other = (*seen).clone();
+    let mut fail = |observed: &mut Arc<Observed<ProbeReading>>| {
+        for _ in 0..2 {
+            Arc::make_mut(observed).fail(Problem::new(Code::PROBE_REFUSED, "x"), now());
+        }
+    };
+    other.probes.values_mut().for_each(&mut fail);
+    assert!(!observed(&mut app, Arc::new(other)), "what fails is drawn");
+    update(&mut app, Msg::Painted { at: now(), until: Some(now()), hits: vec![] });
+    assert!(!observed(&mut app, seen), "a label that is due is drawn");
+}
+
+#[test]
 fn the_app_sleeps_until_something_can_change() {
     let mut app = looking();
     let until = now() + Dur::secs(400);

@@ -37,6 +37,10 @@ const BATCH_TIME: Duration = Duration::from_millis(2);
 /// One frame, at once. The first needs no runtime: call it before there is one.
 pub fn paint<W: Write>(app: &mut App, terminal: &mut Terminal<W>, clock: &dyn Clock) -> io::Result<()> {
     app.settle();
+    if app.is_drawn() {
+        app.paint = Paint::Nothing;
+        return Ok(());
+    }
     let picture = terminal.draw(app)?;
     update(app, Msg::Painted { at: clock.now(), until: picture.until, hits: picture.hits });
     Ok(())
