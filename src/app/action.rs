@@ -49,6 +49,7 @@ pub enum Action {
     GoStores,
     GoFindings,
     GoLosses,
+    GoTrends,
     GoIncident,
     GoRunbooks,
     GoRuns,
@@ -178,6 +179,7 @@ actions! {
     GoStores      "stores"       Everywhere ["4"]                0 ""          "Stores";
     GoFindings    "findings"     Everywhere ["5"]                0 ""          "Findings: policy checks that fail";
     GoLosses      "losses"       Everywhere ["L"]                8 "losses"    "Every single loss beside the others, worst first";
+    GoTrends      "trends"       Everywhere ["t"]                0 ""          "What is remembered of the workload, and where it leads";
     GoIncident    "incident"     Everywhere ["6"]                0 ""          "Incident: declare or wait";
     GoRuns        "runs"         Everywhere ["8"]                9 "runs"      "Runs, past and open";
     GoLog         "log"          Everywhere ["9"]                10 "log"      "Problems and what to do about them";

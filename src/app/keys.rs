@@ -233,7 +233,7 @@ fn travel(app: &mut App, action: Action) {
 /// The workload that a screen is about, or whose line is selected on it.
 fn workload(app: &App) -> Option<WorkloadId> {
     let of_way = app.way.iter().rev().find_map(|s| match s {
-        Screen::Workload(id) => Some(id.clone()),
+        Screen::Workload(id) | Screen::Trends(id) => Some(id.clone()),
         Screen::Points(key) => Some(key.workload.clone()),
         _ => None,
     });
@@ -256,6 +256,7 @@ fn navigate(app: &mut App, action: Action) -> Vec<Effect> {
         Action::GoStores => Some(Screen::Stores),
         Action::GoFindings => Some(Screen::Findings),
         Action::GoLosses => Some(Screen::Losses),
+        Action::GoTrends => return show_trends(app),
         Action::GoIncident => Some(Screen::Incident),
         Action::GoRunbooks => Some(Screen::Runbooks),
         Action::GoRuns => Some(Screen::Runs),
@@ -335,6 +336,12 @@ fn show_points(app: &mut App, key: CopyKey) -> Vec<Effect> {
     vec![Effect::ReadPoints(key)]
 }
 
+fn show_trends(app: &mut App) -> Vec<Effect> {
+    let Some(id) = workload(app) else { return vec![] };
+    app.go(Screen::Trends(id.clone()));
+    vec![Effect::ReadPast(id)]
+}
+
 fn show_run(app: &mut App, id: RunId) -> Vec<Effect> {
     app.go(Screen::Run(id.clone()));
     vec![Effect::OpenRun(id)]
@@ -359,7 +366,7 @@ fn open(app: &mut App) -> Vec<Effect> {
         Screen::Runs => return show_run(app, RunId::new(&row.id)),
         Screen::Runbooks | Screen::Incident => start(app, &RunbookId::new(&row.id)),
         Screen::Run(_) => return perform(app, Action::Answer),
-        Screen::Points(_) | Screen::Stores | Screen::Log => {}
+        Screen::Points(_) | Screen::Trends(_) | Screen::Stores | Screen::Log => {}
     }
     vec![]
 }

@@ -7,6 +7,7 @@ mod posture;
 mod run;
 mod stores;
 mod text;
+mod trends;
 
 pub use estate::{coverage, coverage_text, losses, losses_text, uncovered};
 pub use html::html;
@@ -14,3 +15,4 @@ pub use posture::{Read, points, status, what_if};
 pub use run::{RunReport, markdown, run};
 pub use stores::{Asked, stores, stores_text};
 pub use text::{points_text, status_text, what_if_text};
+pub use trends::{Remembered, bars, trends, trends_text};
