@@ -496,7 +496,8 @@ fn what_was_looked_at_before_a_run_is_shown_until_it_begins() {
         overridden: None,
     };
     run.state = RunState::Prechecking;
-    run.precheck = vec![item("a", CheckState::Ok, "3 objects"), item("b", CheckState::Red, "it is \u{1b}[2Jgone")];
+    run.precheck =
+        vec![item("a", CheckState::Ok, "3 objects"), item("b", CheckState::Red, "it is \u{1b}[2Jgone")];
     update(&mut app, Msg::Run(Arc::new(view.clone())));
     let shown = text(&app);
     let at = |wanted: &str| shown.find(wanted).unwrap_or_else(|| panic!("{wanted} in\n{shown}"));

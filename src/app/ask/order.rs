@@ -290,7 +290,9 @@ mod tests {
         press(&mut app, &[ENTER]);
         type_text(&mut app, "edit");
         let effects = press(&mut app, &[ENTER]);
-        let [Effect::Verb { verb: Verb::Edit { edits, .. }, .. }] = &effects[..] else { panic!("{effects:?}") };
+        let [Effect::Verb { verb: Verb::Edit { edits, .. }, .. }] = &effects[..] else {
+            panic!("{effects:?}")
+        };
         let [PlanEdit::Replace { step }] = &edits[..] else { panic!("{edits:?}") };
         assert_eq!((step.id.as_str(), step.timeout), ("promote", Some(Dur::secs(300))));
 
