@@ -7,13 +7,14 @@ use std::{
     path::Path,
     process::Command,
     thread,
+    time::{Duration, Instant},
 };
 
 use lifeboat_core::run::{AttemptResult, RunState, StepStatus, Verb};
 use serde_json::{Value, json};
 
 use super::{
-    driven::{World, go, until},
+    driven::{PATIENCE, World, go, until},
     lab,
     servers::{Running, start},
 };
@@ -46,14 +47,21 @@ fn named(dir: &Path, rest: impl FnOnce() -> String) -> Running {
 
 /// The zone's own server, which takes updates that are signed.
 fn primary(dir: &Path) -> Running {
-    named(dir, || {
+    let running = named(dir, || {
         fs::write(dir.join("shop.test"), ZONE).unwrap();
         let secret = KEY.rsplit(':').next().unwrap();
         format!(
             "key mover {{ algorithm hmac-sha256; secret \"{secret}\"; }};\n\
              zone \"shop.test\" {{ type primary; file \"shop.test\"; allow-update {{ key mover; }}; }};"
         )
-    })
+    });
+    // It listens before it has read the zone.
+    let deadline = Instant::now() + PATIENCE;
+    while dig(running.port, "shop.test", "SOA").is_empty() {
+        assert!(Instant::now() < deadline, "the zone is not served");
+        thread::sleep(Duration::from_millis(20));
+    }
+    running
 }
 
 /// A resolver that keeps what it was told.
