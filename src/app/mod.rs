@@ -26,7 +26,7 @@ mod tests;
 
 pub use action::{ACTIONS, Action, ActionDef, Scope};
 pub use alarm::alarm;
-pub use ask::{Field, FieldKind, Form, Purpose, evidence};
+pub use ask::{Field, FieldKind, Form, Order, Purpose, evidence};
 pub use fuzzy::score;
 pub use input::Input;
 pub use key::{Key, KeyCode};

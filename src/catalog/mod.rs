@@ -4,12 +4,15 @@
 #[cfg(test)]
 mod bad_input;
 mod barman;
+mod beside;
 mod bucket;
 mod cache;
 mod clock;
 mod command;
 mod dump;
 mod etcd;
+#[cfg(test)]
+mod fixtures;
 mod git;
 mod list;
 mod litestream;
@@ -24,6 +27,7 @@ mod snapshots;
 mod terraform;
 #[cfg(test)]
 mod testing;
+mod thaw;
 mod unpack;
 mod vault;
 mod velero;
@@ -91,9 +95,13 @@ pub(crate) fn parsers() -> impl Iterator<Item = Parser> {
     ];
     let tables = [
         barman::PARSERS,
+        bucket::PARSERS,
+        command::PARSERS,
         dump::PARSERS,
         etcd::PARSERS,
+        git::PARSERS,
         litestream::PARSERS,
+        oci::PARSERS,
         pbm::PARSERS,
         pgbackrest::PARSERS,
         restic::PARSERS,
@@ -163,6 +171,7 @@ pub async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Pr
     if is_whole(&report) {
         cx.memories.save(repo).await;
     }
+    thaw::mark(&mut report, copy, repo, cx);
     let mut seen = BTreeSet::new();
     report.notes.extend(cx.work.take_notes());
     report.notes.retain(|note| seen.insert(note.to_string()));

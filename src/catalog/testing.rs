@@ -1,6 +1,6 @@
 //! Repositories in temporary folders, for tests of readers.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use lifeboat_core::model::*;
 use serde_json::{Value, json};
@@ -16,6 +16,25 @@ use crate::net::{
 
 pub fn at(text: &str) -> Time {
     text.parse().unwrap()
+}
+
+/// All files of a folder, by key.
+pub fn files_below(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let key = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                    found.insert(key, fs::read(path).unwrap());
+                }
+            }
+        }
+    }
+    found
 }
 
 /// A folder that a test may break.

@@ -16,7 +16,7 @@ use crate::keep::Places;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Where its estate lies; kept, with its ports, for the next time
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Only the world, without the dashboard
     #[arg(long)]

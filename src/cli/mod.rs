@@ -63,6 +63,7 @@ enum CheckFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReportFormat {
     Md,
+    Html,
     Json,
 }
 
@@ -234,6 +235,7 @@ pub fn main() -> i32 {
             return if said.use_stderr() { exit::USAGE } else { 0 };
         }
     };
+    crate::net::leave_no_core();
     // The attempt's process is kept bare: nothing of ours may fail in it.
     match cli.command {
         Some(Command::Attempt { dir }) => crate::act::attempt::main(&dir),

@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = &[
     ("workloads/media.toml", include_str!("../../runbooks/demo/workloads/media.toml")),
     ("workloads/search.toml", include_str!("../../runbooks/demo/workloads/search.toml")),
     ("workloads/reports.toml", include_str!("../../runbooks/demo/workloads/reports.toml")),
+    ("workloads/wiki.toml", include_str!("../../runbooks/demo/workloads/wiki.toml")),
     ("runbooks/orders-failover.toml", include_str!("../../runbooks/demo/runbooks/orders-failover.toml")),
     ("runbooks/orders-failback.toml", include_str!("../../runbooks/demo/runbooks/orders-failback.toml")),
     ("runbooks/checkout-failover.toml", include_str!("../../runbooks/demo/runbooks/checkout-failover.toml")),

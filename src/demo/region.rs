@@ -77,4 +77,5 @@ pub(super) const SIDE_SERVICES: &[(&str, &[Region])] = &[
     ("media", &[Region::Ireland]),
     ("search", &[Region::Ireland, Region::Frankfurt]),
     ("reports", &[Region::Virginia, Region::Frankfurt]),
+    ("wiki", &[Region::Ireland]),
 ];

@@ -170,6 +170,8 @@ impl Setting {
                 incident,
                 rto_target: view.as_ref().and_then(|v| v.rto.target),
                 rto_estimate: view.as_ref().and_then(|v| v.rto.estimate),
+                // A dry run shows its steps and begins none.
+                precheck: wanted.mode != Mode::DryRun,
                 by: &self.operator,
                 now,
             },
@@ -183,6 +185,8 @@ impl Setting {
             program: own_program(),
             probing: Arc::new(live.prober()),
             clock: self.clock.clone(),
+            live: live.clone(),
+            inside: None,
         }
     }
 }
@@ -205,7 +209,9 @@ impl Session {
         let (tell, told) = mpsc::unbounded_channel();
         // Who no longer listens has left.
         let recorder = setting.recorder(move |one| drop(tell.send(one)));
+        let (inside, begun) = mpsc::unbounded_channel();
         let actor = Actor {
+            inside,
             setting,
             recorder,
             live,
@@ -215,7 +221,7 @@ impl Session {
             tasks: JoinSet::new(),
             drives: JoinSet::new(),
         };
-        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox, told)) }
+        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox, told, begun)) }
     }
 
     pub fn request(&self, request: Request) {
@@ -238,6 +244,8 @@ struct Actor {
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
     driven: HashMap<RunId, (Verbs, watch::Receiver<Arc<RunView>>)>,
+    /// Where runs inside runs come from, to be answered for like the others.
+    inside: mpsc::UnboundedSender<drive::Inside>,
     tasks: JoinSet<()>,
     drives: JoinSet<RunId>,
 }
@@ -247,6 +255,7 @@ impl Actor {
         mut self,
         mut inbox: mpsc::UnboundedReceiver<Request>,
         mut told: mpsc::UnboundedReceiver<Told>,
+        mut begun: mpsc::UnboundedReceiver<drive::Inside>,
     ) {
         let (prober, clock) = (Arc::new(self.live.prober()), self.setting.clock.clone());
         let looking = Looking::new(prober, Arc::new(self.live.clone()), clock);
@@ -274,6 +283,13 @@ impl Actor {
                     Told::Learned(learned) => poller.remember(learned),
                     Told::Problem(problem) => self.tell(Event::Problem(problem)).await,
                 },
+                Some((run, verbs, view)) = begun.recv() => {
+                    self.tasks.spawn(follow(view.clone(), self.events.clone()));
+                    let first = view.borrow().clone();
+                    self.tell(Event::Run(first)).await;
+                    self.driven.insert(run, (verbs, view));
+                    self.tell_runs().await;
+                }
                 request = inbox.recv() => match request {
                     Some(request) => self.take(request, &poller).await,
                     None => break,
@@ -421,7 +437,9 @@ impl Actor {
         self.driven.insert(id.clone(), (verbs, view.clone()));
         self.tell(Event::Run(first)).await;
         self.tasks.spawn(follow(view, self.events.clone()));
-        let (driver, leave, events) = (self.setting.driver(&live), self.stop.clone(), self.events.clone());
+        let (mut driver, leave, events) =
+            (self.setting.driver(&live), self.stop.clone(), self.events.clone());
+        driver.inside = Some(self.inside.clone());
         self.drives.spawn(async move {
             if let Err(problem) = drive::drive(folder, driver, inbox, publish, leave).await {
                 let _ = events.send(Event::Problem(problem)).await;

@@ -22,6 +22,9 @@ pub enum NetError {
     Denied(String),
     #[error("{0}")]
     Missing(String),
+    /// It is there, in a class that has to be retrieved before it can be read.
+    #[error("{0}")]
+    Archived(String),
     /// It answered that it failed, or that it is too busy.
     #[error("{0}")]
     Server(String),
@@ -64,6 +67,7 @@ impl NetError {
             (Self::Name(_), Side::Store) => Code::STORE_NAME,
             (Self::Denied(_), Side::Store) => Code::STORE_DENIED,
             (Self::Missing(_), Side::Store) => Code::STORE_MISSING,
+            (Self::Archived(_), Side::Store) => Code::STORE_ARCHIVED,
             (Self::Server(_), Side::Store) => Code::STORE_SERVER,
             (Self::Garbled(_), Side::Store) => Code::STORE_GARBLED,
             (Self::Cut(_), Side::Store) => Code::STORE_CUT,

@@ -8,7 +8,7 @@ use std::sync::{
 use lifeboat_core::model::{Code, Cost, Dur, Problem, Size};
 use tokio_util::sync::CancellationToken;
 
-use super::{Meter, NetError};
+use super::{Meter, NetError, thaws::Thaws};
 
 /// Handed along with every call to a store: how long one request may take,
 /// how much may be listed in all, what it cost, and what was met on the way.
@@ -25,6 +25,8 @@ pub struct Work {
     /// Bytes that a reader may keep of what it saw.
     pub max_held: u64,
     notes: Mutex<Vec<Problem>>,
+    /// What was listed and cannot be read at once.
+    pub thaws: Thaws,
 }
 
 impl Work {
@@ -49,6 +51,7 @@ impl Work {
             held: AtomicU64::new(0),
             max_held: Self::MAX_HELD,
             notes: Mutex::default(),
+            thaws: Thaws::default(),
         }
     }
 

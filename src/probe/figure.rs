@@ -1,7 +1,7 @@
 //! From an answer's body to figures and to whether it is as expected. Pure.
 
 use chrono::{DateTime, Utc};
-use lifeboat_core::model::{Expect, Probe, Time, Unit, clean_line, cut};
+use lifeboat_core::model::{Code, Expect, Probe, ProbeReading, Problem, Time, Unit, clean_line, cut};
 use serde_json::Value;
 
 /// A body: JSON where it is, else text.
@@ -9,6 +9,9 @@ use serde_json::Value;
 pub(super) struct Body {
     json: Option<Value>,
     text: String,
+    /// Of a row of figures: the one that is meant where none is named. Such a
+    /// row's figures are named plainly, `lag_s`, or by a pointer.
+    main: Option<&'static str>,
 }
 
 /// The figure is not there, or cannot be what the estate says: a reason.
@@ -17,7 +20,11 @@ pub(super) type Unfit = String;
 impl Body {
     pub fn of(bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes).trim().to_owned();
-        Self { json: serde_json::from_slice(bytes).ok(), text }
+        Self { json: serde_json::from_slice(bytes).ok(), text, main: None }
+    }
+    /// Figures by name. `main` may be absent or null in it.
+    pub fn row(row: Value, main: &'static str) -> Self {
+        Self { json: Some(row), text: String::new(), main: Some(main) }
     }
 
     /// What a JSON pointer points at; the whole without one. A body that is no
@@ -29,8 +36,12 @@ impl Body {
                 Some(pointer) => Err(format!("the answer is no JSON, so there is no {pointer} in it")),
             };
         };
-        let pointer = pointer.unwrap_or("");
-        let found = json.pointer(pointer).filter(|v| !v.is_null());
+        let pointer = pointer.filter(|p| !p.is_empty()).or(self.main).unwrap_or("");
+        let found = match self.main {
+            Some(_) if !pointer.starts_with('/') => json.get(pointer),
+            _ => json.pointer(pointer),
+        };
+        let found = found.filter(|v| !v.is_null());
         found.cloned().ok_or_else(|| format!("there is no {pointer} in the answer"))
     }
 
@@ -45,7 +56,7 @@ impl Body {
         let text = plain(&value).map(|text| probe.map.get(&text).cloned().unwrap_or(text));
         let number = match probe.unit {
             Some(unit) => Some(in_base_unit(&value, unit)?),
-            None if wanted => number(&value),
+            None if wanted || self.main.is_some() => number(&value),
             None => None,
         };
         // a whole page is nobody's value
@@ -98,6 +109,37 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// What a row of figures comes to. Where nothing is expected of it, `standing`
+/// decides, which is what its kind calls health: `Err` says what is wrong.
+pub(super) fn judge(
+    probe: &Probe,
+    body: &Body,
+    standing: Result<String, String>,
+    as_of: Option<Time>,
+    latency_ms: u32,
+    subject: &str,
+) -> Result<ProbeReading, Problem> {
+    let is_given =
+        |e: &Expect| e.equals.is_some() || e.min.is_some() || e.max.is_some() || e.pointer.is_some();
+    let reading = |holds, detail: &str| ProbeReading {
+        holds,
+        value: None,
+        text: None,
+        as_of: None,
+        latency_ms,
+        detail: cut(&clean_line(detail), 200),
+    };
+    let told = match (body.differs(&probe.expect, probe), standing) {
+        (Some(why), _) => return Ok(reading(false, &why)),
+        (None, Err(why)) if !is_given(&probe.expect) => return Ok(reading(false, &why)),
+        (None, Ok(told) | Err(told)) => told,
+    };
+    let unfit = |why: Unfit| Problem::new(Code::PROBE_VALUE, subject).because(why);
+    let (value, text) = body.figure(probe).map_err(unfit)?;
+    let own = probe.as_of.as_deref().map(|at| body.instant(at)).transpose().map_err(unfit)?;
+    Ok(ProbeReading { value, text, as_of: own.or(as_of), ..reading(true, &told) })
 }
 
 fn plain(value: &Value) -> Option<String> {

@@ -17,10 +17,7 @@ pub(super) async fn ask(prober: &Prober, probe: &Probe, timeout: Dur) -> Result<
         Problem::new(Code::PROBE_NAME, shown(text)).because("this is no http:// or https:// address")
     })?;
     let subject = shown(url.as_str());
-    let ca = match &probe.ca {
-        Some(ca) => Some(prober.secrets.ca(ca, Side::Probe, &subject).await?),
-        None => None,
-    };
+    let ca = prober.ca(probe, &subject).await?;
     let begun = Instant::now();
     let ask = Ask { ca: ca.as_deref(), ..Ask::get(&url, timeout, MAX_BODY, &prober.meter) };
     let answer = prober.http.call(ask).await.map_err(|e| e.problem(Side::Probe, &subject))?;
@@ -28,7 +25,7 @@ pub(super) async fn ask(prober: &Prober, probe: &Probe, timeout: Dur) -> Result<
 }
 
 /// An address without what may be secret in it.
-fn shown(url: &str) -> String {
+pub(super) fn shown(url: &str) -> String {
     match Url::parse(url) {
         Ok(mut url) => {
             // both fail only for addresses that cannot hold them

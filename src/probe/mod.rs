@@ -1,19 +1,26 @@
 //! Probe kinds, one file each: a kind is one row of `PROBES`, one file, and
 //! one arm of `Prober::ask`.
 
+mod command;
+mod dial;
 mod figure;
 mod http;
+mod object;
+mod postgres;
 pub mod posture;
+mod prometheus;
+mod redis;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use lifeboat_core::model::{Code, Dur, KeyDef, KeyType, Probe, ProbeDef, ProbeReading, Problem};
+use lifeboat_core::model::{Code, Dur, KeyDef, KeyType, Probe, ProbeDef, ProbeReading, Problem, Store};
 
-use crate::net::{Http, Meter, Secrets};
+use crate::net::{Http, Meter, Secrets, Side, Tls};
 
 /// Whoever can put a question to a service: the real prober, or a test's.
 pub trait Probing: Send + Sync {
@@ -61,6 +68,7 @@ const REDIS: &[KeyDef] = &[
     KeyDef::required("address", KeyType::Text, "`host:port`."),
     KeyDef::new("password", KeyType::Secret, "The password."),
     KeyDef::new("key", KeyType::Text, "A key to read; the replication section by default."),
+    KeyDef::new("tls", KeyType::Bool, "Whether it speaks TLS."),
 ];
 const PROMETHEUS: &[KeyDef] = &[
     KeyDef::required("url", KeyType::Url, "A server to query, or a page of metrics."),
@@ -78,12 +86,27 @@ pub struct Prober {
     http: Arc<Http>,
     secrets: Secrets,
     meter: Arc<Meter>,
+    tls: Tls,
+    stores: Vec<Store>,
 }
 
 impl Prober {
     /// `secrets` also says where the estate lies, for a relative `ca`.
     pub fn new(http: Arc<Http>, secrets: Secrets) -> Self {
-        Self { http, secrets, meter: Arc::default() }
+        Self { http, secrets, meter: Arc::default(), tls: Tls::default(), stores: Vec::new() }
+    }
+    /// The estate's stores, which `object` looks into.
+    #[must_use]
+    pub fn with_stores(mut self, stores: &[Store]) -> Self {
+        self.stores = stores.to_vec();
+        self
+    }
+    /// The authorities that a probe names.
+    async fn ca(&self, probe: &Probe, subject: &str) -> Result<Option<Vec<u8>>, Problem> {
+        match &probe.ca {
+            Some(ca) => Ok(Some(self.secrets.ca(ca, Side::Probe, subject).await?)),
+            None => Ok(None),
+        }
     }
     /// What all its questions have cost so far.
     pub fn meter(&self) -> &Arc<Meter> {
@@ -96,7 +119,13 @@ impl Probing for Prober {
         Box::pin(async move {
             match probe.kind.as_str() {
                 "http" => http::ask(self, probe, timeout).await,
-                "tcp" => tcp::ask(probe, timeout, &self.meter).await,
+                "tcp" => tcp::ask(self, probe, timeout).await,
+                "tls" => tls::ask(self, probe, timeout).await,
+                "postgres" => postgres::ask(self, probe, timeout).await,
+                "redis" => redis::ask(self, probe, timeout).await,
+                "prometheus" => prometheus::ask(self, probe, timeout).await,
+                "object" => object::ask(self, probe, timeout).await,
+                "command" => command::ask(self, probe, timeout).await,
                 kind => Err(Problem::new(Code::PROBE_UNSUPPORTED, format!("{kind} probe"))),
             }
         })
@@ -109,6 +138,14 @@ fn target(probe: &Probe) -> Result<&str, Problem> {
         Problem::new(Code::PROBE_VALUE, format!("{} probe", probe.kind))
             .because("what stands beside its kind is no text")
             .next("write an address in quotes")
+    })
+}
+
+/// The table, or the list, beside the kind.
+fn table<T: serde::de::DeserializeOwned>(probe: &Probe) -> Result<T, Problem> {
+    serde_json::from_value(probe.target.clone()).map_err(|_| {
+        let problem = Problem::new(Code::PROBE_VALUE, format!("{} probe", probe.kind));
+        problem.because("what stands beside its kind is not what it needs").next("see `lifeboat validate`")
     })
 }
 

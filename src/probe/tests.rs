@@ -141,7 +141,15 @@ async fn what_cannot_be_seen_has_its_own_code() {
         ("tcp", "no-such-host.invalid:80".into(), Code::PROBE_NAME),
         ("tcp", "169.254.169.254:80".into(), Code::STORE_GUARD),
         ("tcp", "no port".into(), Code::PROBE_NAME),
-        ("tls", "db.example:443".into(), Code::PROBE_UNSUPPORTED),
+        ("tls", nobody.to_string(), Code::PROBE_REFUSED),
+        ("tls", greeting.addr.to_string(), Code::PROBE_TLS),
+        ("tls", "169.254.169.254:443".into(), Code::STORE_GUARD),
+        ("redis", nobody.to_string(), Code::PROBE_REFUSED),
+        ("redis", greeting.addr.to_string(), Code::PROBE_ANSWER),
+        ("redis", "169.254.169.254:6379".into(), Code::STORE_GUARD),
+        ("prometheus", format!("http://{nobody}/metrics"), Code::PROBE_VALUE),
+        ("postgres", "no table".into(), Code::PROBE_VALUE),
+        ("dns", "db.example".into(), Code::PROBE_UNSUPPORTED),
     ];
     for (kind, target, code) in table {
         let problem = ask(&probe(kind, json!(target), json!({}))).await.unwrap_err();
@@ -161,6 +169,85 @@ async fn a_port_that_opens_holds() {
     let reading = ask(&probe("tcp", json!(server.addr.to_string()), json!({}))).await.unwrap();
     assert!(reading.holds);
     assert_eq!(words(&reading), "connected");
+}
+
+#[tokio::test]
+async fn an_object_is_as_old_as_it_was_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let put = |key: &str, age: u64| {
+        let path = dir.path().join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "12345").unwrap();
+        let stored = std::time::SystemTime::now() - std::time::Duration::from_secs(age);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(stored).unwrap();
+    };
+    put("pg/a.sql.gz", 7_200);
+    put("pg/b.sql.gz", 3_600);
+    put("pg/note.txt", 10);
+    let store = json!({"id": "fra", "url": format!("file://{}", dir.path().display())});
+    let store: Store = serde_json::from_value(store).unwrap();
+    let prober = prober().with_stores(&[store]);
+    let ask = async |target: serde_json::Value, rest| {
+        prober.ask(&probe("object", target, rest), Dur::secs(20)).await
+    };
+    let newest = json!({"store": "fra", "path": "pg", "match": "*.gz"});
+    let reading = ask(newest.clone(), json!({"expect": {"max": 4_000}})).await.unwrap();
+    assert!(reading.holds && reading.value.is_some_and(|s| (3_600.0..3_700.0).contains(&s)), "{reading:?}");
+    assert!(reading.detail.starts_with("pg/b.sql.gz, 1h"), "{reading:?}");
+    let reading = ask(newest, json!({"expect": {"max": 60}})).await.unwrap();
+    assert!(!reading.holds && reading.detail.contains("at most 60"), "{reading:?}");
+    let one = json!({"store": "fra", "path": "pg/a.sql.gz"});
+    let reading = ask(one, json!({"value": "size_bytes", "as_of": "stored_at"})).await.unwrap();
+    assert!(reading.value == Some(5.0) && reading.as_of.is_some(), "{reading:?}");
+    for absent in
+        [json!({"store": "fra", "path": "pg/c"}), json!({"store": "fra", "path": "pg", "match": "*.zst"})]
+    {
+        let reading = ask(absent, json!({})).await.unwrap();
+        assert!(!reading.holds && reading.detail == "there is no such object", "{reading:?}");
+    }
+    let elsewhere = ask(json!({"store": "ams", "path": "x"}), json!({})).await.unwrap_err();
+    assert_eq!(elsewhere.code, Code::STORE_MISSING, "{elsewhere}");
+}
+
+#[tokio::test]
+async fn a_program_answers_by_how_it_ends() {
+    let dir = tempfile::tempdir().unwrap();
+    let prober = Prober::new(Http::new(), Secrets::new(dir.path(), []));
+    let ask = async |script: &str, rest: serde_json::Value| {
+        let probe = probe("command", json!(["/bin/sh", "-c", script]), rest);
+        prober.ask(&probe, Dur::secs(20)).await
+    };
+    assert!(ask("true", json!({})).await.unwrap().holds);
+    let reading = ask("echo 'not yet\\033[2J' >&2; exit 1", json!({})).await.unwrap();
+    assert!(!reading.holds && reading.detail.starts_with("it ended with 1: not yet"), "{reading:?}");
+    assert!(!reading.detail.contains('\u{1b}'));
+    let reading = ask("echo '{\"lag\": 2500}'", json!({"value": "/lag", "unit": "ms"})).await.unwrap();
+    assert_eq!(reading.value, Some(2.5));
+    assert_eq!(ask("exit 3", json!({})).await.unwrap_err().code, Code::PROBE_ANSWER);
+    let slow = probe("command", json!(["/bin/sh", "-c", "exec tail -f /dev/null"]), json!({}));
+    assert_eq!(prober.ask(&slow, Dur::millis(200)).await.unwrap_err().code, Code::PROBE_TIMEOUT);
+    let absent = probe("command", json!(["./not-there"]), json!({}));
+    assert_eq!(prober.ask(&absent, Dur::secs(1)).await.unwrap_err().code, Code::PROBE_ANSWER);
+}
+
+#[tokio::test]
+async fn a_metric_is_read_from_a_page_and_by_a_query() {
+    let page = "# TYPE lag_seconds gauge\nlag_seconds{region=\"eu\"} 2.5 1795311000250\n";
+    let server = Server::answering("200 OK", "text/plain", page).await;
+    let found =
+        ask(&probe("prometheus", json!(server.url()), json!({"value": "lag_seconds", "unit": "s"}))).await;
+    let reading = found.unwrap();
+    assert_eq!(
+        (reading.value, reading.as_of.map(|t| t.timestamp_millis())),
+        (Some(2.5), Some(1_795_311_000_250))
+    );
+    let body = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1795311000,"7"]}]}}"#;
+    let server = Server::answering("200 OK", "application/json", body).await;
+    let target = json!({"url": server.url(), "query": "max(lag)"});
+    let reading = ask(&probe("prometheus", target.clone(), json!({}))).await.unwrap();
+    assert_eq!(reading.value, Some(7.0));
+    let reading = ask(&probe("prometheus", target, json!({"expect": {"max": 5}}))).await.unwrap();
+    assert!(!reading.holds && reading.detail.contains("at most 5"), "{reading:?}");
 }
 
 #[test]

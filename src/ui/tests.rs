@@ -506,3 +506,31 @@ fn trends_show_each_figure_and_where_the_selected_one_leads() {
     old.settle();
     assert!(text(&old).contains("newer looks are not in it"), "{}", text(&old));
 }
+
+#[test]
+fn what_was_looked_at_before_a_run_is_shown_until_it_begins() {
+    use lifeboat_core::run::{CheckState, PrecheckItem, RunState};
+    let mut app = picture("run", (120, 40));
+    let id = app.views.keys().next().unwrap().clone();
+    let mut view = (*app.views[&id]).clone();
+    let run = std::sync::Arc::make_mut(&mut view.run);
+    let item = |id: &str, state, detail: &str| PrecheckItem {
+        id: id.into(),
+        what: format!("what {id} is"),
+        state,
+        detail: detail.into(),
+        overridable: true,
+        overridden: None,
+    };
+    run.state = RunState::Prechecking;
+    run.precheck =
+        vec![item("a", CheckState::Ok, "3 objects"), item("b", CheckState::Red, "it is \u{1b}[2Jgone")];
+    update(&mut app, Msg::Run(Arc::new(view.clone())));
+    let shown = text(&app);
+    let at = |wanted: &str| shown.find(wanted).unwrap_or_else(|| panic!("{wanted} in\n{shown}"));
+    assert!(at("red") < at("3 objects"), "what stops the run comes first");
+    assert!(shown.contains("what b is: it is ^[[2Jgone"), "{shown}");
+    std::sync::Arc::make_mut(&mut view.run).state = RunState::Running;
+    update(&mut app, Msg::Run(Arc::new(view)));
+    assert!(!text(&app).contains("3 objects"));
+}

@@ -21,13 +21,14 @@ fn moto() -> Option<Running> {
     }))
 }
 
+const SIGNED: &str =
+    "AWS4-HMAC-SHA256 Credential=AK/20261122/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+
 /// Any credentials will do there.
 async fn put(server: &Running, path: &str, headers: &[(&str, &str)], body: &str) {
     let mut request = reqwest::Client::new().put(format!("{}/{path}", server.url())).body(body.to_owned());
-    let signed =
-        "AWS4-HMAC-SHA256 Credential=AK/20261122/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     // which is left out for no body, and asked for
-    request = request.header("authorization", signed).header("content-length", body.len());
+    request = request.header("authorization", SIGNED).header("content-length", body.len());
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
@@ -185,4 +186,34 @@ fn the_command_tells_settings_and_findings_to_scripts() {
     assert_eq!(away.status.code(), Some(3), "what does not answer is unknown: {away:?}");
     assert!(String::from_utf8_lossy(&away.stdout).contains("LB-STORE-001"));
     assert_eq!(run(&["stores", "nowhere"]).status.code(), Some(64));
+}
+
+/// Each put and the deletion are versions, as the server itself keeps them.
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_a_state_are_points_where_the_server_keeps_them() {
+    let Some(server) = moto() else { return };
+    put(&server, "states", &[], "").await;
+    put(&server, "states?versioning", &[], ENABLED).await;
+    let state =
+        |serial: u64| json!({"version": 4, "serial": serial, "lineage": "x", "resources": []}).to_string();
+    for serial in 1..=3 {
+        put(&server, "states/prod/a.tfstate", &[], &state(serial)).await;
+    }
+    put(&server, "states/prod/gone.tfstate", &[], &state(1)).await;
+    let url = format!("{}/states/prod/gone.tfstate", server.url());
+    let deleted = reqwest::Client::new().delete(url).header("authorization", SIGNED).send().await.unwrap();
+    assert!(deleted.status().is_success(), "{}", deleted.status());
+
+    let store =
+        json!({"id": "fra", "url": "s3://states", "endpoint": server.url(), "credentials": {"env": "KEYS"}});
+    let repo = repo(Path::new("/nonexistent"), store, KEYS).await.unwrap();
+    let copy = json!({"store": "fra", "path": "prod", "format": "terraform"});
+    let cx = lifeboat::catalog::Cx::new(chrono::Utc::now(), Default::default());
+    let report = lifeboat::catalog::read(&serde_json::from_value(copy).unwrap(), &repo, &cx).await.unwrap();
+    let of = |name: &str| report.points.iter().filter(|p| p.id.starts_with(name)).collect::<Vec<_>>();
+    assert_eq!(of("a.tfstate").len(), 3, "{report:#?}");
+    assert_eq!(of("gone.tfstate @ ").len(), 1, "{report:#?}");
+    assert!(report.points.iter().all(|p| p.state == PointState::Usable), "{report:#?}");
+    let told = report.notes.iter().find(|n| n.why.contains("prod/gone.tfstate was deleted"));
+    assert!(told.is_some_and(|n| n.why.contains("1 versions of it are kept")), "{:?}", report.notes);
 }

@@ -87,5 +87,19 @@ async fn a_private_authority_is_trusted_where_it_is_named() {
             serde_json::from_value(json!({"kind": "http", "target": target, "ca": ca})).unwrap();
         let answer = prober.ask(&probe, Dur::secs(20)).await;
         assert_eq!(answer.as_ref().err().map(|p| p.code), code, "{ca:?}: {answer:?}");
+        // and the certificate itself: it is good for two days
+        for (min, holds) in [(1, true), (30, false)] {
+            let expect = json!({"min": min});
+            let probe = json!({"kind": "tls", "target": server.address, "ca": ca, "expect": expect});
+            let answer = prober.ask(&serde_json::from_value(probe).unwrap(), Dur::secs(20)).await;
+            assert_eq!(answer.as_ref().err().map(|p| p.code), code, "{ca:?}: {answer:?}");
+            if let Ok(reading) = answer {
+                assert_eq!(reading.holds, holds, "{reading:?}");
+                assert!(
+                    !holds || reading.value.is_some_and(|days| (1.9..2.1).contains(&days)),
+                    "{reading:?}"
+                );
+            }
+        }
     }
 }

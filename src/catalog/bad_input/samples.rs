@@ -1,11 +1,7 @@
 //! A small good repository for each reader: real ones from the fixtures where
 //! there are, else made by hand.
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, io::Write, path::Path};
 
 use lifeboat_core::model::*;
 use serde_json::{Value, json};
@@ -13,7 +9,11 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    catalog::{Cx, pgbackrest::seal, testing::at},
+    catalog::{
+        Cx,
+        pgbackrest::seal,
+        testing::{at, files_below},
+    },
     net::Secret,
 };
 
@@ -30,14 +30,41 @@ pub struct Sample {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Its points are established without opening anything.
     pub by_listing: bool,
+    pub way: Way,
+    /// Formats that judge nothing without their original: the same files, whole.
+    pub original: Option<tempfile::TempDir>,
+}
+
+/// How a reader comes to the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As objects of a store.
+    Objects,
+    /// Over the protocol of registries.
+    Registry,
+    /// A program of the estate, which is this folder, reads them.
+    Program,
 }
 
 impl Sample {
     fn new(format: &'static str, options: Value, files: BTreeMap<String, Vec<u8>>) -> Self {
-        Self { format, options, password: None, files, by_listing: false }
+        let (password, by_listing, way, original) = (None, false, Way::Objects, None);
+        Self { format, options, password, files, by_listing, way, original }
+    }
+    /// Beside the same files, as they were.
+    fn beside(format: &'static str, files: BTreeMap<String, Vec<u8>>, way: Way) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (key, bytes) in &files {
+            let path = dir.path().join(key);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let options = json!({"replica_of": {"store": "lon", "path": if way == Way::Registry { "shop/api" } else { "" }}});
+        Self { way, original: Some(dir), ..Self::new(format, options, files) }
     }
     pub fn copy(&self) -> CopyDef {
-        let copy = json!({"store": "fra", "format": self.format, "options": self.options});
+        let path = if self.way == Way::Registry { "shop/api" } else { "" };
+        let copy = json!({"store": "fra", "path": path, "format": self.format, "options": self.options});
         serde_json::from_value(copy).unwrap()
     }
     pub fn cx(&self) -> Cx {
@@ -61,31 +88,22 @@ pub fn all() -> Vec<Sample> {
         Sample::new("dump", json!({"sidecar": ".sha256"}), dumps()),
         Sample { by_listing: true, ..Sample::new("bucket", json!({}), objects()) },
         plain("terraform", "terraform/repo"),
+        Sample::beside("oci", registry(), Way::Registry),
+        Sample::beside("git", git(), Way::Objects),
         plain("litestream", "litestream/v05/app"),
         Sample::new("pbm", json!({}), pbm()),
         plain("xtrabackup", "mysql-xtrabackup/repo"),
         Sample::new("etcd", json!({}), only(fixture("etcd"), ".db")),
         Sample::new("vault", json!({}), BTreeMap::from([("raft.snap".to_owned(), vault())])),
+        Sample {
+            way: Way::Program,
+            ..Sample::new("command", json!({"run": ["cat", "points.json"]}), printed())
+        },
     ]
 }
 
 pub fn fixture(path: &str) -> BTreeMap<String, Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path);
-    let mut found = BTreeMap::new();
-    let mut folders: Vec<PathBuf> = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => {
-                    let key = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
-                    found.insert(key, std::fs::read(path).unwrap());
-                }
-            }
-        }
-    }
-    found
+    files_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path))
 }
 
 /// With the oplog that belongs to a logical backup, which the fixture leaves out.
@@ -107,6 +125,53 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+/// One image of one layer, and an index that names it.
+fn registry() -> BTreeMap<String, Vec<u8>> {
+    let digest = |bytes: &[u8]| format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
+    let (config, layer) = (b"{}".to_vec(), gzip(b"layer"));
+    let image = json!({"schemaVersion": 2, "config": {"digest": digest(&config), "size": config.len()},
+        "layers": [{"digest": digest(&layer), "size": layer.len()}]});
+    let image = image.to_string().into_bytes();
+    let index = json!({"schemaVersion": 2, "manifests": [{"digest": digest(&image), "size": image.len(),
+        "platform": {"os": "linux", "architecture": "amd64"}}]});
+    let index = index.to_string().into_bytes();
+    let root = "v2/shop/api";
+    BTreeMap::from([
+        (
+            format!("{root}/tags/list"),
+            json!({"name": "shop/api", "tags": ["1.4.0", "latest"]}).to_string().into_bytes(),
+        ),
+        (format!("{root}/manifests/1.4.0"), image.clone()),
+        (format!("{root}/manifests/latest"), index.clone()),
+        (format!("{root}/manifests/{}", digest(&image)), image),
+        (format!("{root}/manifests/{}", digest(&index)), index),
+        (format!("{root}/blobs/{}", digest(&config)), config),
+        (format!("{root}/blobs/{}", digest(&layer)), layer),
+    ])
+}
+
+/// A bare repository.
+fn git() -> BTreeMap<String, Vec<u8>> {
+    let line = |digit: &str, name: &str| format!("{}{name}\n", digit.repeat(40)).into_bytes();
+    BTreeMap::from([
+        ("HEAD".to_owned(), b"ref: refs/heads/main\n".to_vec()),
+        ("refs/heads/main".to_owned(), line("a", "")),
+        (
+            "packed-refs".to_owned(),
+            [b"# pack-refs with: peeled\n".to_vec(), line("b", " refs/tags/v1")].concat(),
+        ),
+    ])
+}
+
+/// What a program prints.
+fn printed() -> BTreeMap<String, Vec<u8>> {
+    let point = |id: &str, at: &str, of: &[&str]| json!({"id": id, "completed_at": at, "size_bytes": 7, "state": "usable", "depends_on": of});
+    let said = json!({"version": 1, "points": [
+        point("full-1", "2026-11-20T02:00:00Z", &[]), point("incr-2", "2026-11-21T02:00:00Z", &["full-1"]),
+    ]});
+    BTreeMap::from([("points.json".to_owned(), said.to_string().into_bytes())])
 }
 
 fn dumps() -> BTreeMap<String, Vec<u8>> {

@@ -1,11 +1,14 @@
 //! What of the original is not in the copy. Pure.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BinaryHeap};
 
 use lifeboat_core::model::{Behind, Gap, PointState, Time};
 
 use super::walk::Object;
-use crate::{catalog::Cx, net::store::show};
+use crate::{
+    catalog::Cx,
+    net::store::{Replication, show},
+};
 
 /// Which walk goes on.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,10 +26,53 @@ struct Lack {
     oldest: Option<(i64, Vec<u8>)>,
     newest: Option<(i64, Vec<u8>)>,
     undated: u64,
+    /// How far the store itself says that they are on their way.
+    on_the_way: OnTheWay,
+}
+
+/// What the original says of the replication of objects that the copy lacks.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct OnTheWay {
+    pub failed: u64,
+    pub pending: u64,
+    /// It says nothing, or that they are copied, and here they are not.
+    pub silent: u64,
+    pub first_failed: Option<Vec<u8>>,
+}
+
+impl OnTheWay {
+    pub fn add(&mut self, key: &[u8], replication: Option<Replication>) {
+        match replication {
+            Some(Replication::Failed) => {
+                self.failed += 1;
+                self.first_failed.get_or_insert_with(|| key.to_vec());
+            }
+            Some(Replication::Pending) => self.pending += 1,
+            _ => self.silent += 1,
+        }
+    }
+
+    /// What a person should know of it; `None` where the store does not
+    /// replicate by itself.
+    pub fn told(&self, of: &str) -> Option<String> {
+        if self.failed + self.pending == 0 {
+            return None;
+        }
+        let part = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let such = self.first_failed.as_ref().map_or(String::new(), |key| format!(", such as {}", show(key)));
+        let parts = [
+            part(self.failed, &format!("failed to replicate and are not tried again{such}")),
+            part(self.pending, "are pending"),
+            part(self.silent, "are covered by no rule, or are called copied and are not here"),
+        ];
+        Some(format!("of {of}, {}", parts.into_iter().flatten().collect::<Vec<_>>().join("; ")))
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Tally {
+    /// When the original was listed.
+    seen: Time,
     pub own: u64,
     pub bytes: u64,
     original: u64,
@@ -38,11 +84,17 @@ pub(super) struct Tally {
     different: Lack,
     /// In the copy only.
     extra: u64,
+    /// The oldest that are missing, to be asked after one by one.
+    ask: BinaryHeap<(i64, Vec<u8>)>,
 }
+
+/// Objects of the original that are asked how far their replication is.
+const ASKED: usize = 16;
 
 impl Lack {
     fn add(&mut self, object: &Object) {
         self.count += 1;
+        self.on_the_way.add(&object.key, object.replication);
         let Some(at) = object.stored else {
             self.undated += 1;
             return;
@@ -57,6 +109,29 @@ impl Lack {
 }
 
 impl Tally {
+    pub fn new(seen: Time) -> Self {
+        Self { seen, ..Self::default() }
+    }
+    fn miss(&mut self, object: &Object) {
+        self.missing.add(object);
+        if let Some(at) = object.stored {
+            self.ask.push((at, object.key.clone()));
+            if self.ask.len() > ASKED {
+                self.ask.pop();
+            }
+        }
+    }
+    /// The oldest objects that are missing, oldest first.
+    pub fn oldest_missing(&self) -> Vec<Vec<u8>> {
+        let mut oldest: Vec<_> = self.ask.iter().collect();
+        oldest.sort();
+        oldest.into_iter().map(|(_, key)| key.clone()).collect()
+    }
+    /// What an inventory told of those that are missing.
+    pub fn on_the_way(&self) -> &OnTheWay {
+        &self.missing.on_the_way
+    }
+
     /// Compares the heads of both walks, whose keys ascend.
     pub fn meet(&mut self, own: Option<&Object>, original: Option<&Object>, cx: &Cx) -> Step {
         let order = match (own, original) {
@@ -79,13 +154,15 @@ impl Tally {
                 }
                 // written since the look began: no part of what is looked at
                 _ if at.is_some_and(|at| at > cx.now) => {}
-                None => self.missing.add(original),
+                None => self.miss(original),
                 Some(own) => self.compare(own, original),
             }
         }
         match order {
             Ordering::Less => {
-                self.extra += 1;
+                // what was stored since may be in the original as well
+                let known = own.and_then(Object::at).is_none_or(|at| at <= self.seen);
+                self.extra += u64::from(known);
                 Step::Own
             }
             Ordering::Equal => Step::Both,
@@ -109,12 +186,12 @@ impl Tally {
     }
 
     /// Up to when all of the original is there.
-    pub fn as_of(&self, now: Time) -> Option<Time> {
+    pub fn as_of(&self) -> Option<Time> {
         let oldest = [&self.missing, &self.older, &self.different];
         let oldest = oldest.iter().filter_map(|lack| lack.oldest.as_ref()).map(|(at, _)| *at).min();
         match oldest {
-            None => Some(now),
-            Some(at) => Time::from_timestamp_millis(at.checked_sub(1)?),
+            None => Some(self.seen),
+            Some(at) => Time::from_timestamp_millis(at.checked_sub(1)?).map(|at| at.min(self.seen)),
         }
     }
 

@@ -1,44 +1,84 @@
 //! Objects as they are, beside those they are copied from. Both listings are
 //! walked at once, in byte order, so that millions cost no memory; objects
-//! themselves are not read. `walk` lists, `compare` judges.
+//! themselves are not read. `walk` lists, `inventory` reads what S3 listed,
+//! `compare` judges.
 
 mod compare;
+mod inventory;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, Point, PointKind, PointState, Problem, Time};
+use std::sync::Arc;
+
+use lifeboat_core::model::{
+    Code, CopyDef, CopyReport, KeyDef, KeyType, Point, PointKind, PointState, Problem, Time,
+};
 
 use super::{
-    Cx, replica,
+    Cx, Parser, replica,
     replica::{Original, Place},
     root,
 };
-use crate::net::store::Repo;
-use compare::{Step, Tally};
+use crate::net::store::{Kind, Repo};
+use compare::{OnTheWay, Step, Tally};
+use inventory::Inventory;
 use walk::Walk;
 
-pub(super) const KEYS: &[KeyDef] = replica::KEYS;
+pub(super) const KEYS: &[KeyDef] = &[
+    replica::KEYS[0],
+    KeyDef::new(
+        "inventory",
+        KeyType::Table(&[
+            KeyDef::required("store", KeyType::Ref("store"), "The store that S3 writes it to."),
+            KeyDef::required("path", KeyType::Text, "Its folder, `PREFIX/BUCKET/CONFIGURATION`."),
+        ]),
+        "An S3 Inventory (CSV) of what this is a copy of: read instead of listing that bucket.",
+    ),
+];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = inventory::PARSERS;
+
+/// What the copy is compared with.
+enum Beside {
+    Listing(Place),
+    /// And below which prefix of its bucket the original lies.
+    Inventory(Place, String),
+}
+
+impl Beside {
+    /// `Err`: why there is none, where there should be one.
+    fn of(copy: &CopyDef, cx: &Cx) -> Result<Option<Self>, &'static str> {
+        let named = |table: &str, key: &str| {
+            let value = copy.options.get(table).and_then(|table| table.get(key));
+            value.and_then(|value| value.as_str()).unwrap_or_default().to_owned()
+        };
+        if copy.options.contains_key("inventory") {
+            let repo = cx.others.get(named("inventory", "store").as_str());
+            let repo = repo.ok_or("its inventory's store could not be opened: compared with nothing")?;
+            let place = Place { repo: Arc::clone(repo), path: named("inventory", "path") };
+            return Ok(Some(Self::Inventory(place, super::as_root(&named("replica_of", "path")))));
+        }
+        match Original::of(copy, cx) {
+            Original::There(place) => Ok(Some(Self::Listing(place))),
+            Original::Closed => Err("what it is a copy of could not be opened: compared with nothing"),
+            Original::Undeclared => Ok(None),
+        }
+    }
+}
 
 /// There is one point: the bucket as it stands. It completes at the instant up
 /// to which all of the original is there, which is just before the oldest
-/// object that is not yet copied was written.
+/// object that is not yet copied was written, and no later than the original
+/// was listed.
 pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyReport, Problem> {
-    let place = match Original::of(copy, cx) {
-        Original::There(place) => Some(place),
-        Original::Closed => {
-            return alone(
-                copy,
-                repo,
-                Some("what it is a copy of could not be opened: compared with nothing"),
-                cx,
-            )
-            .await;
-        }
-        Original::Undeclared => None,
+    let beside = match Beside::of(copy, cx) {
+        Ok(Some(beside)) => beside,
+        Ok(None) => return alone(copy, repo, None, cx).await,
+        Err(why) => return alone(copy, repo, Some(why), cx).await,
     };
-    let Some(place) = place else { return alone(copy, repo, None, cx).await };
-    match compared(copy, repo, &place, cx).await? {
+    match compared(copy, repo, &beside, cx).await? {
         Ok(report) => Ok(report),
         Err(problem) => {
             cx.work.note(problem);
@@ -52,11 +92,18 @@ pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyRep
 async fn compared(
     copy: &CopyDef,
     repo: &Repo,
-    place: &Place,
+    beside: &Beside,
     cx: &Cx,
 ) -> Result<Result<CopyReport, Problem>, Problem> {
     let before = cx.work.take_notes();
-    let walked = walk_both(Walk::new(repo, &root(copy)), Walk::new(&place.repo, &place.root()), cx).await;
+    let (original, seen) = match beside {
+        Beside::Listing(place) => (Walk::new(&place.repo, &place.root()), cx.now),
+        Beside::Inventory(place, prefix) => match inventory::load(place, prefix, cx).await {
+            Ok(Inventory { made, objects }) => (Walk::over(objects), made),
+            Err(problem) => return Ok(Err(problem)),
+        },
+    };
+    let walked = walk_both(Walk::new(repo, &root(copy)), original, Tally::new(seen), cx).await;
     // what was met while listing: a folder that may not be read holds what nobody compared
     let met = cx.work.take_notes();
     let partial = !met.is_empty();
@@ -68,22 +115,44 @@ async fn compared(
     if tally.own == 0 {
         return Err(nothing(copy, repo));
     }
-    for why in tally.remarks() {
+    for why in tally.remarks().into_iter().chain(on_the_way(&tally, beside, cx).await) {
         cx.work.note(Problem::new(Code::COPY_FORMAT, repo.id()).because(why).next("compare the two stores"));
     }
     let (state, reason) = tally.state(partial);
-    let points = vec![point(copy, tally.as_of(cx.now), tally.bytes, state, reason)];
+    let points = vec![point(copy, tally.as_of(), tally.bytes, state, reason)];
     let (gaps, behind) = (tally.gap().into_iter().collect(), Some(tally.behind()));
     Ok(Ok(CopyReport { points, gaps, behind, ..CopyReport::default() }))
+}
+
+/// How far what is missing is on its way, as the original's store tells: an
+/// inventory of all, a bucket of the few that are asked after. Folders, and
+/// stores that replicate nothing by themselves, tell nothing.
+async fn on_the_way(tally: &Tally, beside: &Beside, cx: &Cx) -> Option<String> {
+    let place = match beside {
+        Beside::Inventory(..) => return tally.on_the_way().told("what is not copied"),
+        Beside::Listing(place) if place.repo.kind() == Kind::S3 => place,
+        Beside::Listing(_) => return None,
+    };
+    let (root, oldest) = (place.root(), tally.oldest_missing());
+    let heads = oldest.iter().map(async |key| {
+        let full = [root.as_bytes(), key].concat();
+        // one that cannot be asked, or is gone, stays counted as missing and says no more
+        (key, place.repo.head(&full, &cx.work).await.ok().flatten())
+    });
+    let mut asked = OnTheWay::default();
+    for (key, meta) in futures::future::join_all(heads).await {
+        meta.into_iter().for_each(|meta| asked.add(key, meta.replication));
+    }
+    asked.told(&format!("the {} oldest that are not copied", oldest.len()))
 }
 
 /// The inner error is the original's.
 async fn walk_both(
     mut own: Walk<'_>,
     mut original: Walk<'_>,
+    mut tally: Tally,
     cx: &Cx,
 ) -> Result<Result<Tally, Problem>, Problem> {
-    let mut tally = Tally::default();
     loop {
         // both pages at once, where both have come to an end
         let (theirs, ours) = tokio::join!(original.peek(&cx.work), own.peek(&cx.work));

@@ -113,7 +113,7 @@ async fn without_an_original_objects_stand_for_themselves() {
 
 fn object(key: u8, (size, stored): (u8, i8)) -> walk::Object {
     let stored = Some(i64::from(stored));
-    walk::Object { key: vec![key], etag: Vec::new(), size: size.into(), stored }
+    walk::Object { key: vec![key], etag: Vec::new(), size: size.into(), stored, replication: None }
 }
 
 proptest! {
@@ -126,7 +126,7 @@ proptest! {
         let list = |map: &BTreeMap<u8, (u8, i8)>| map.iter().map(|(k, v)| object(*k, *v)).collect::<Vec<_>>();
         let (ours, theirs) = (list(&own), list(&original));
         let (mut a, mut b) = (ours.iter().peekable(), theirs.iter().peekable());
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(now);
         loop {
             match tally.meet(a.peek().copied(), b.peek().copied(), &cx) {
                 compare::Step::Over => break,
@@ -140,7 +140,7 @@ proptest! {
         });
         let oldest = lacking.map(|(_, (_, at))| i64::from(*at) - 1).min();
         let expected = oldest.map_or(Some(now), Time::from_timestamp_millis);
-        prop_assert_eq!(tally.as_of(now), expected);
+        prop_assert_eq!(tally.as_of(), expected);
         prop_assert_eq!(tally.own, own.len() as u64);
     }
 }

@@ -4,7 +4,7 @@ use lifeboat_core::model::{Problem, Time};
 
 use crate::net::{
     Work,
-    store::{ListOptions, Listing, Repo},
+    store::{ListOptions, Listing, Replication, Repo},
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub(super) struct Object {
     pub size: u64,
     /// Milliseconds since 1970.
     pub stored: Option<i64>,
+    /// Where an inventory tells it; a listing never does.
+    pub replication: Option<Replication>,
 }
 
 impl Object {
@@ -23,9 +25,9 @@ impl Object {
     }
 }
 
-/// Holds one page at most.
+/// Holds one page at most, or what an inventory told.
 pub(super) struct Walk<'r> {
-    listing: Listing<'r>,
+    listing: Option<Listing<'r>>,
     root: Vec<u8>,
     page: std::vec::IntoIter<Object>,
     head: Option<Object>,
@@ -33,8 +35,13 @@ pub(super) struct Walk<'r> {
 
 impl<'r> Walk<'r> {
     pub fn new(repo: &'r Repo, root: &str) -> Self {
-        let listing = repo.list(root.as_bytes(), ListOptions::flat());
+        let listing = Some(repo.list(root.as_bytes(), ListOptions::flat()));
         Self { listing, root: root.as_bytes().to_vec(), page: Vec::new().into_iter(), head: None }
+    }
+
+    /// Over what is known already, sorted by key.
+    pub fn over(objects: Vec<Object>) -> Self {
+        Self { listing: None, root: Vec::new(), page: objects.into_iter(), head: None }
     }
 
     pub async fn peek(&mut self, work: &Work) -> Result<Option<&Object>, Problem> {
@@ -43,7 +50,8 @@ impl<'r> Walk<'r> {
             if self.head.is_some() {
                 break;
             }
-            let Some(page) = self.listing.page(work).await? else { return Ok(None) };
+            let Some(listing) = &mut self.listing else { return Ok(None) };
+            let Some(page) = listing.page(work).await? else { return Ok(None) };
             let objects = page.entries().filter_map(|entry| {
                 let key = entry.key.strip_prefix(&*self.root)?;
                 // what ends in `/` is how some tools make folders in a bucket
@@ -52,6 +60,7 @@ impl<'r> Walk<'r> {
                     etag: entry.etag.to_vec(),
                     size: entry.size,
                     stored: entry.modified_ms(),
+                    replication: None,
                 })
             });
             self.page = objects.collect::<Vec<_>>().into_iter();

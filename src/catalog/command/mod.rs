@@ -11,7 +11,7 @@ use lifeboat_core::model::{Code, CopyDef, CopyReport, Dur, KeyDef, KeyType, Prob
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Cx;
+use super::{Cx, Parser};
 use crate::net::Secret;
 
 pub(super) const KEYS: &[KeyDef] = &[
@@ -27,6 +27,11 @@ pub(super) const KEYS: &[KeyDef] = &[
         "Environment beside PATH, HOME and LANG; a secret is a reference.",
     ),
 ];
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[("command_points", |b| {
+    let _ = said::understand(b, &Cx::new(Default::default(), Default::default()));
+})];
 
 /// What it must print, as JSON Schema 2020-12.
 pub const SCHEMA: &str = include_str!("points.schema.json");

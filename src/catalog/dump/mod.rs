@@ -68,8 +68,10 @@ pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyRep
         return Err(Problem::new(Code::COPY_NOT_THERE, repo.id()).because(place));
     }
     let mut points = judge(&dumps, &spec, cx);
-    let newest =
-        dumps.iter().zip(&mut points).rev().filter(|(_, p)| p.state == PointState::Usable).take(OPEN);
+    let readable = |dump: &Dump, point: &Point| {
+        point.state == PointState::Usable && !cx.work.thaws.has(repo.id(), &spec.full_key(dump))
+    };
+    let newest = dumps.iter().zip(&mut points).rev().filter(|(dump, point)| readable(dump, point)).take(OPEN);
     for (dump, point) in newest {
         let key = spec.full_key(dump);
         let suspect = whole::Suspect {

@@ -1,12 +1,12 @@
 //! The refs of a mirror beside those of its original. Pure.
 
-use lifeboat_core::model::{Behind, CopyReport, Gap, Point, PointKind, PointState, Time};
+use lifeboat_core::model::{Behind, CopyReport, Point, PointKind, PointState, Time};
 
 use super::refs::Refs;
-use crate::net::store::show;
-
-/// Names that are spelled out; the rest is counted.
-const NAMED: usize = 5;
+use crate::{
+    catalog::beside::{self, Lacks, named},
+    net::store::show,
+};
 
 #[derive(Debug, Default)]
 struct Unlike {
@@ -43,18 +43,22 @@ impl Unlike {
     fn is_behind(&self) -> bool {
         !self.missing.is_empty() || !self.elsewhere.is_empty()
     }
+
+    fn lacks(&self) -> Lacks<'_> {
+        Lacks { missing: &self.missing, elsewhere: &self.elsewhere, how: "elsewhere than in the original" }
+    }
 }
 
 /// Refs carry no time. Where all of them are the original's, the mirror is as
 /// good as the original was at `now`; where one is not, nothing says since when.
 pub(super) fn compare(own: &Refs, original: &Refs, now: Time) -> (CopyReport, Vec<String>) {
     let unlike = Unlike::of(own, original);
-    let (state, reason) = state(&unlike, original);
-    let point = point(own, (state == PointState::Usable).then_some(now), state, reason);
+    let standing = state(&unlike, original);
+    let point = point(own, (standing.0 == PointState::Usable).then_some(now), standing);
     let lacking = unlike.missing.len() + unlike.elsewhere.len() + unlike.moved.len();
     let report = CopyReport {
         points: vec![point],
-        gaps: gap(&unlike).into_iter().collect(),
+        gaps: unlike.lacks().gap().into_iter().collect(),
         behind: Some(Behind { objects: lacking as u64, oldest: None }),
         ..CopyReport::default()
     };
@@ -63,21 +67,12 @@ pub(super) fn compare(own: &Refs, original: &Refs, now: Time) -> (CopyReport, Ve
 
 /// `why`: what keeps it from being compared.
 pub(super) fn alone(own: &Refs, why: &str) -> CopyReport {
-    let points = vec![point(own, None, PointState::Unverified, why.to_owned())];
+    let points = vec![point(own, None, (PointState::Unverified, why.to_owned()))];
     CopyReport { points, ..CopyReport::default() }
 }
 
-fn point(own: &Refs, at: Option<Time>, state: PointState, reason: String) -> Point {
-    Point {
-        id: format!("all refs ({})", own.by_name.len()),
-        kind: PointKind::Object,
-        started_at: None,
-        completed_at: at,
-        size_bytes: None,
-        state,
-        reason,
-        depends_on: Vec::new(),
-    }
+fn point(own: &Refs, at: Option<Time>, standing: (PointState, String)) -> Point {
+    beside::point(format!("all refs ({})", own.by_name.len()), PointKind::Object, at, standing)
 }
 
 fn state(unlike: &Unlike, original: &Refs) -> (PointState, String) {
@@ -92,40 +87,10 @@ fn state(unlike: &Unlike, original: &Refs) -> (PointState, String) {
     match unlike.is_behind() {
         true => (
             PointState::Unverified,
-            format!("{}; refs carry no time, so nothing says since when", lacks(unlike)),
+            format!("{}; refs carry no time, so nothing says since when", unlike.lacks().told()),
         ),
         false => (PointState::Usable, String::new()),
     }
-}
-
-fn lacks(unlike: &Unlike) -> String {
-    let part = |names: &[String], what: &str| {
-        (!names.is_empty()).then(|| format!("{} {what}: {}", names.len(), named(names)))
-    };
-    let parts =
-        [part(&unlike.missing, "not copied"), part(&unlike.elsewhere, "elsewhere than in the original")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-fn named(names: &[String]) -> String {
-    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(NAMED) {
-        Some(more @ 1..) => format!("{first} and {more} more"),
-        _ => first,
-    }
-}
-
-fn gap(unlike: &Unlike) -> Option<Gap> {
-    let bare = |told: &String| told.split(" (").next().unwrap_or_default().to_owned();
-    let mut names: Vec<_> = unlike.missing.iter().chain(&unlike.elsewhere).map(bare).collect();
-    names.sort();
-    Some(Gap {
-        from: None,
-        to: None,
-        first_missing: names.first()?.clone(),
-        last_missing: names.last()?.clone(),
-        detail: lacks(unlike),
-    })
 }
 
 fn remarks(unlike: &Unlike, own: &Refs, original: &Refs) -> Vec<String> {

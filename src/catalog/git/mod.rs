@@ -11,10 +11,20 @@ mod tests;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, Problem};
 
-use super::{Cx, replica, replica::Original};
+use super::{Cx, Parser, replica, replica::Original};
 use crate::net::store::Repo;
 
 pub(super) const KEYS: &[KeyDef] = replica::KEYS;
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("git_advertisement", |b| {
+        let _ = refs::parse_advertisement(b);
+    }),
+    ("git_packed_refs", |b| {
+        let _ = refs::parse_packed(b, &mut refs::Refs::default());
+    }),
+];
 
 /// The original is read first, so that what reaches it and the mirror while
 /// both are read looks like nothing worse than an extra ref.

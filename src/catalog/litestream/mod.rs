@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use lifeboat_core::model::{Code, CopyDef, CopyReport, Dur, KeyDef, PointState, Problem, Time};
 
-use super::{Cx, Parser, root};
+use super::{Cx, Parser, root, thaw};
 use crate::net::store::{ListOptions, Repo, show};
 use chain::{Line, Piece};
 
@@ -121,7 +121,13 @@ async fn list(root: &str, repo: &Repo, cx: &Cx) -> Result<BTreeMap<String, Line>
                         )),
                         ..piece
                     }),
+                    true if !entry.is_online() => line.bases.push(Piece {
+                        trouble: Some((PointState::Archived, thaw::reason(entry.class))),
+                        ..piece
+                    }),
                     true => line.bases.push(piece),
+                    // the note on what is archived says that it counts as missing
+                    false if !entry.is_online() => {}
                     false if too_short => short += 1,
                     false => line.log.push(piece),
                 }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_core::model::{Behind, CopyReport, Gap, Point, PointKind, PointState, Time};
+use lifeboat_core::model::{Behind, CopyReport, PointKind, PointState, Time};
 
 use super::{
     look::{Named, Seen, Trouble},
     manifest::Digest,
 };
-
-/// Names that are spelled out; the rest is counted.
-const NAMED: usize = 5;
+use crate::catalog::beside::{Lacks, named, point};
 
 type Standing = (PointState, String);
 
@@ -43,23 +41,10 @@ pub(super) fn judge(own: &Seen, beside: Result<&Beside<'_>, &str>, now: Time) ->
     if let Ok(beside) = beside {
         let (missing, elsewhere, _) = unlike(own, beside);
         report.behind = Some(Behind { objects: (missing.len() + elsewhere.len()) as u64, oldest: None });
-        report.gaps.extend(gap(&missing, &elsewhere));
+        report.gaps.extend(lacks(&missing, &elsewhere).gap());
         remarks.extend(extra(own, beside));
     }
     (report, remarks)
-}
-
-fn point(id: String, kind: PointKind, at: Option<Time>, (state, reason): Standing) -> Point {
-    Point {
-        id,
-        kind,
-        started_at: None,
-        completed_at: at,
-        size_bytes: None,
-        state,
-        reason,
-        depends_on: Vec::new(),
-    }
 }
 
 /// Whether it can be pulled.
@@ -132,7 +117,8 @@ fn together(own: &Seen, beside: &Beside<'_>, standings: &BTreeMap<&String, Stand
     }
     let (missing, elsewhere, unknown) = unlike(own, beside);
     if !missing.is_empty() || !elsewhere.is_empty() {
-        let why = format!("{}; tags carry no time, so nothing says since when", lacks(&missing, &elsewhere));
+        let why =
+            format!("{}; tags carry no time, so nothing says since when", lacks(&missing, &elsewhere).told());
         return (PointState::Unverified, why);
     }
     match () {
@@ -180,33 +166,8 @@ fn unlike(own: &Seen, beside: &Beside<'_>) -> (Vec<String>, Vec<String>, Vec<Str
     (missing, elsewhere, unknown)
 }
 
-fn lacks(missing: &[String], elsewhere: &[String]) -> String {
-    let part = |names: &[String], what: &str| {
-        (!names.is_empty()).then(|| format!("{} {what}: {}", names.len(), named(names)))
-    };
-    let parts = [part(missing, "not copied"), part(elsewhere, "of another digest than in the original")];
-    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-fn named(names: &[String]) -> String {
-    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(NAMED) {
-        Some(more @ 1..) => format!("{first} and {more} more"),
-        _ => first,
-    }
-}
-
-fn gap(missing: &[String], elsewhere: &[String]) -> Option<Gap> {
-    let bare = |told: &String| told.split(" (").next().unwrap_or_default().to_owned();
-    let mut names: Vec<_> = missing.iter().chain(elsewhere).map(bare).collect();
-    names.sort();
-    Some(Gap {
-        from: None,
-        to: None,
-        first_missing: names.first()?.clone(),
-        last_missing: names.last()?.clone(),
-        detail: lacks(missing, elsewhere),
-    })
+fn lacks<'a>(missing: &'a [String], elsewhere: &'a [String]) -> Lacks<'a> {
+    Lacks { missing, elsewhere, how: "of another digest than in the original" }
 }
 
 fn extra(own: &Seen, beside: &Beside<'_>) -> Option<String> {

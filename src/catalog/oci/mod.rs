@@ -13,12 +13,22 @@ mod tests;
 
 use lifeboat_core::model::{Code, CopyDef, CopyReport, KeyDef, Problem};
 
-use super::{Cx, replica, replica::Original};
+use super::{Cx, Parser, replica, replica::Original};
 use crate::net::store::Repo;
 use judge::Beside;
 use registry::Registry;
 
 pub(super) const KEYS: &[KeyDef] = replica::KEYS;
+
+/// See `crate::parsers`.
+pub(super) const PARSERS: &[Parser] = &[
+    ("oci_manifest", |b| {
+        let _ = manifest::children(b);
+    }),
+    ("oci_tags", |b| {
+        let _ = registry::parse_tags(b);
+    }),
+];
 
 /// The original is read first, so that what reaches both meanwhile looks like
 /// nothing worse than an extra tag.

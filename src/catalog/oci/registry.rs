@@ -85,7 +85,7 @@ impl<'r> Registry<'r> {
             let answer = no_redirect(answer).map_err(told)?;
             let next = next_page(&answer).map(|link| self.web.follow(&link)).transpose().map_err(told)?;
             let before = tags.names.len();
-            tags.names.extend(page(&answer.whole_body(MAX_PAGE as u64).map_err(told)?).map_err(told)?);
+            tags.names.extend(parse_tags(&answer.whole_body(MAX_PAGE as u64).map_err(told)?).map_err(told)?);
             if tags.names.len() > MAX_TAGS {
                 tags.names.truncate(MAX_TAGS);
                 tags.all = false;
@@ -163,7 +163,7 @@ struct Page {
 }
 
 /// The names that can be tags; a registry has no others.
-fn page(bytes: &[u8]) -> Result<Vec<String>, NetError> {
+pub(super) fn parse_tags(bytes: &[u8]) -> Result<Vec<String>, NetError> {
     let page: Page = serde_json::from_slice(bytes)
         .map_err(|_| NetError::Garbled("its list of tags is not what a registry says".to_owned()))?;
     let mut tags = page.tags.unwrap_or_default();

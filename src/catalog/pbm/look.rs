@@ -141,7 +141,7 @@ async fn oplog(root: &str, repo: &Repo, cx: &Cx) -> Result<Oplog, Problem> {
     let mut oplog = Oplog::default();
     let mut listing = repo.list(prefix.clone(), ListOptions::flat());
     while let Some(page) = listing.page(&cx.work).await? {
-        for entry in page.entries().filter(|entry| entry.size > 0) {
+        for entry in page.entries().filter(|entry| entry.size > 0 && entry.is_online()) {
             let below = entry.key.strip_prefix(prefix.as_bytes()).and_then(|k| std::str::from_utf8(k).ok());
             let Some((set, rest)) = below.and_then(|below| below.split_once('/')) else { continue };
             let name = rest.rsplit('/').next().unwrap_or_default();

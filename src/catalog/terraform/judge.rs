@@ -4,6 +4,7 @@ use lifeboat_core::model::{CopyReport, Gap, Point, PointKind, PointState, Time, 
 
 use super::{
     Seen, States,
+    history::Older,
     state::{Held, State},
 };
 use crate::{catalog::Cx, net::store::show};
@@ -46,6 +47,33 @@ pub(super) fn judge(own: &States, original: Option<&States>, cx: &Cx) -> (CopyRe
         report.windows.extend(unchanged_since(&report, own, original, cx));
     }
     (report, remarks)
+}
+
+/// Each older version is a point of its own: a state to go back to.
+pub(super) fn add_older(
+    report: &mut CopyReport,
+    remarks: &mut Vec<String>,
+    own: &States,
+    older: &[Older],
+    cx: &Cx,
+) {
+    for version in older {
+        let (state, reason) = alone(&version.seen, cx);
+        let mut point = point(&version.key, &version.seen, state, reason);
+        point.id = format!("{} @ {}", point.id, show(version.version.as_bytes()));
+        report.points.push(point);
+    }
+    for (key, seen) in own {
+        // newest first
+        let before = older.iter().find(|version| version.key == *key).and_then(|v| v.seen.held.state());
+        let (Some(now), Some(before)) = (seen.held.state(), before) else { continue };
+        if now.lineage != before.lineage {
+            remarks.push(format!("{} was made anew: the version before it has another lineage", name(key)));
+        } else if now.serial < before.serial {
+            let (from, to) = (before.serial, now.serial);
+            remarks.push(format!("{} went back from serial {from} to {to}", name(key)));
+        }
+    }
 }
 
 enum Likeness {

@@ -1,8 +1,10 @@
 //! State of Terraform and OpenTofu, one object a workspace. States hold
 //! secrets: of each only its lineage, serial and counts are kept, its bytes
 //! are dropped at once, and no message quotes them. `state` parses, `judge`
-//! compares, here is what is fetched.
+//! compares, `history` reads what a bucket keeps of older ones, here is what is
+//! fetched.
 
+mod history;
 mod judge;
 mod state;
 #[cfg(test)]
@@ -62,7 +64,9 @@ pub(super) async fn read(copy: &CopyDef, repo: &Repo, cx: &Cx) -> Result<CopyRep
             }
         },
     };
-    let (report, remarks) = judge::judge(&own, original.as_ref(), cx);
+    let older = history::look(&copy.path, repo, cx).await;
+    let (mut report, mut remarks) = judge::judge(&own, original.as_ref(), cx);
+    judge::add_older(&mut report, &mut remarks, &own, &older, cx);
     for why in remarks {
         cx.work.note(Problem::new(Code::COPY_FORMAT, repo.id()).because(why).next("look at both states"));
     }
@@ -77,6 +81,10 @@ async fn look(path: &str, repo: &Repo, cx: &Cx) -> Result<States, Problem> {
     for (_, key) in newest.into_iter().rev().take(READ) {
         let Some(seen) = states.get_mut(&key).filter(|seen| seen.size > 0) else { continue };
         let full = full_key(path, &key);
+        if cx.work.thaws.has(repo.id(), &full) {
+            seen.held = Held::Unread("it lies in an archive class and has to be retrieved first".to_owned());
+            continue;
+        }
         seen.held = match repo.get(&full, None, MAX_STATE, &cx.work).await {
             Ok(object) => state::parse(&object.bytes),
             Err(problem) => {

@@ -165,6 +165,80 @@ async fn doubts_are_said_and_never_quote_a_state() {
     assert!(matches!(problem.code, Code::COPY_NOT_THERE | Code::STORE_MISSING), "{problem}");
 }
 
+/// A bucket that keeps the versions of the sample: their states are given.
+async fn versioned(bodies: &'static [(&'static str, u64)], lies: bool) -> crate::net::testing::Server {
+    let listed: serde_json::Value =
+        serde_json::from_slice(&fs::read(format!("{FIXTURE}/list-object-versions.json")).unwrap()).unwrap();
+    crate::catalog::testing::web(move |line, _| {
+        let target = line.split(' ').nth(1).unwrap_or_default();
+        let versions = listed["Versions"].as_array().unwrap();
+        let text =
+            |row: &serde_json::Value, name: &str| row[name].to_string().trim_matches('"').replace("\\\"", "");
+        let row = |row: &serde_json::Value, tag: &str| {
+            let fields = ["Key", "VersionId", "IsLatest", "LastModified", "ETag", "Size", "StorageClass"];
+            let fields = fields.map(|name| format!("<{name}>{}</{name}>", text(row, name)));
+            format!("<{tag}>{}</{tag}>", fields.concat())
+        };
+        let state_of = |id: &str| {
+            let serial = bodies.iter().find(|(own, _)| *own == id).map(|(_, serial)| *serial).unwrap();
+            let tag = versions.iter().find(|v| v["VersionId"] == id).map(|v| text(v, "ETag")).unwrap();
+            (200, vec![("ETag", format!("\"{tag}\""))], state(serial, "x"))
+        };
+        if target.contains("versions") {
+            let rows: String = versions.iter().map(|v| row(v, "Version")).collect();
+            let body =
+                format!("<ListVersionsResult><IsTruncated>false</IsTruncated>{rows}</ListVersionsResult>");
+            return (200, Vec::new(), body.into_bytes());
+        }
+        if target.contains("list-type") {
+            let rows = row(&versions[0], "Contents");
+            let body = format!("<ListBucketResult><IsTruncated>false</IsTruncated>{rows}</ListBucketResult>");
+            return (200, Vec::new(), body.into_bytes());
+        }
+        assert!(target.starts_with("/backups/prod/network.tfstate"), "{target}");
+        match target.split_once("versionId=") {
+            Some((_, id)) if !lies => state_of(id),
+            _ => state_of("v41"),
+        }
+    })
+    .await
+}
+
+async fn look_versioned(server: &crate::net::testing::Server) -> CopyReport {
+    let copy: CopyDef = serde_json::from_value(json!({"store": "fra", "format": "terraform"})).unwrap();
+    let cx = Cx::new(at("2026-11-22T15:00:00Z"), CancellationToken::new());
+    read(&copy, &crate::net::testing::s3_repo(server.url()).await, &cx).await.unwrap()
+}
+
+#[tokio::test]
+async fn each_version_that_the_store_keeps_is_a_point() {
+    let server = versioned(&[("v41", 41), ("v40", 40)], false).await;
+    let report = look_versioned(&server).await;
+    let rows: Vec<_> = report.points.iter().map(|p| (&*p.id, p.completed_at.unwrap(), p.state)).collect();
+    let usable = PointState::Usable;
+    let expected = [
+        ("prod/network.tfstate", at("2026-11-21T14:05:00Z"), usable),
+        ("prod/network.tfstate @ v40", at("2026-11-20T09:00:00Z"), usable),
+    ];
+    assert_eq!(rows, expected, "{report:#?}");
+    assert_eq!(report.points[1].size_bytes, Some(2_100));
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    assert_nothing_leaks(&report);
+
+    let server = versioned(&[("v41", 39), ("v40", 40)], false).await;
+    let report = look_versioned(&server).await;
+    assert!(report.notes[0].why.contains("went back from serial 40 to 39"), "{:?}", report.notes);
+}
+
+/// A server was met that says it keeps versions and hands out the newest.
+#[tokio::test]
+async fn a_version_that_is_another_one_proves_nothing() {
+    let server = versioned(&[("v41", 41), ("v40", 40)], true).await;
+    let report = look_versioned(&server).await;
+    assert_eq!(report.points[1].state, PointState::Unverified, "{report:#?}");
+    assert!(report.notes[0].why.contains("another version than v40"), "{:?}", report.notes);
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic_and_no_cut_is_a_state(bytes: Vec<u8>, cut in 0usize..150) {

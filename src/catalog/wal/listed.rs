@@ -119,8 +119,8 @@ impl Listed {
                 anchored |= anchor == Some(entry.key);
                 let Some(name) = entry.key.strip_prefix(prefix.as_bytes()) else { continue };
                 match classify(name) {
-                    // an empty file is no segment
-                    Some(Kept::Segment(line, number)) if entry.size > 0 => {
+                    // an empty file is no segment, and one that has to be retrieved first is none now
+                    Some(Kept::Segment(line, number)) if entry.size > 0 && entry.is_online() => {
                         self.archive.timeline(line).add(number, entry.modified_ms());
                     }
                     Some(Kept::Partial(line, number)) => {

@@ -87,7 +87,7 @@ impl Binlogs {
         let mut found = Self::default();
         let mut listing = repo.list(prefix.clone(), ListOptions::flat());
         while let Some(page) = listing.page(&cx.work).await? {
-            for entry in page.entries().filter(|entry| entry.size > 0) {
+            for entry in page.entries().filter(|entry| entry.size > 0 && entry.is_online()) {
                 let name = entry.key.strip_prefix(prefix.as_bytes()).map(without_extension);
                 let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) else { continue };
                 if let Some((base, number)) = parse_name(name) {

@@ -40,6 +40,7 @@ pub fn jobs(every: Duration) -> Vec<Dump> {
         job("catalogue", minutes(5), &[Ireland], &[Frankfurt, Virginia], 800),
         job("media", minutes(10), &[Ireland], &[Ireland], 400),
         job("reports", minutes(30), &[Virginia], &[Frankfurt], 1_200),
+        job("wiki", minutes(120), &[Ireland], &[Frankfurt, Virginia], 300),
     ]
 }
 

@@ -23,11 +23,12 @@ pub fn backups(repo: &mut Repo, now: Time) -> io::Result<()> {
     repo.push_wal_each(Dur::secs(1_800), from, now)
 }
 
-/// A day of dumps: one each hour.
+/// Two dozen dumps: one each hour, or as far apart as they are made.
 pub fn dumps(inner: &Inner, jobs: &[Dump], seed: u64, now: Time) -> io::Result<()> {
     for job in jobs {
-        for ago in (1..=24).rev() {
-            let at = now - Dur::secs(3_600 * ago);
+        let apart = i64::try_from(job.every.as_secs()).unwrap_or(0).max(3_600);
+        for ago in (1i64..=24).rev() {
+            let at = now - Dur::secs(apart * ago);
             let bytes = job.past(seed.wrapping_add(ago.unsigned_abs()))?;
             for region in job.to {
                 job.write(inner, *region, &bytes, at)?;

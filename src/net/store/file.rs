@@ -120,7 +120,7 @@ impl Files {
 
 /// Off the executor, and given up on at the deadline: a dead network mount
 /// blocks its thread, not the program.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: &Work,
     call: impl FnOnce() -> Result<T, NetError> + Send + 'static,
 ) -> Result<T, NetError> {
@@ -146,7 +146,7 @@ fn modified_ms(meta: &fs::Metadata) -> Option<i64> {
 
 fn meta_of(meta: &fs::Metadata) -> Meta {
     let modified = modified_ms(meta).and_then(Time::from_timestamp_millis);
-    Meta { size: Some(meta.len()), modified, etag: None }
+    Meta { size: Some(meta.len()), modified, ..Meta::default() }
 }
 
 #[derive(Debug)]

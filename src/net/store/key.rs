@@ -34,7 +34,7 @@ pub(super) fn percent_decode(text: &[u8]) -> Vec<u8> {
 }
 
 /// As S3 writes keys under `encoding-type=url`: `%XX`, and `+` for a space.
-pub(super) fn form_decode(text: &[u8]) -> Vec<u8> {
+pub fn form_decode(text: &[u8]) -> Vec<u8> {
     decode(text, true)
 }
 

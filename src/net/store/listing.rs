@@ -35,6 +35,8 @@ pub struct Page {
     bytes: Vec<u8>,
     rows: Vec<Row>,
     prefixes: Vec<(u32, u32)>,
+    /// Whether any row is.
+    archived: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +46,42 @@ struct Row {
     size: u64,
     /// Milliseconds since 1970; `i64::MIN` where the store does not say.
     modified: i64,
+    class: Class,
+}
+
+/// Whether an object can be read at once. Google's classes all can be. What
+/// S3's intelligent tiering has archived is not told by a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Class {
+    #[default]
+    Online,
+    Glacier,
+    DeepArchive,
+    AzureArchive,
+}
+
+impl Class {
+    /// `StorageClass` of S3: the others, GLACIER_IR among them, are read at once.
+    pub(super) fn s3(text: &[u8]) -> Self {
+        match text {
+            b"GLACIER" => Self::Glacier,
+            b"DEEP_ARCHIVE" => Self::DeepArchive,
+            _ => Self::Online,
+        }
+    }
+    /// `AccessTier` of Azure.
+    pub(super) fn azure(text: &[u8]) -> Self {
+        if text == b"Archive" { Self::AzureArchive } else { Self::Online }
+    }
+    /// As its provider calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Glacier => "GLACIER",
+            Self::DeepArchive => "DEEP_ARCHIVE",
+            Self::AzureArchive => "Archive",
+        }
+    }
 }
 
 /// One object as listed.
@@ -53,6 +91,7 @@ pub struct Entry<'a> {
     /// Without its quotes; empty where there is none.
     pub etag: &'a [u8],
     pub size: u64,
+    pub class: Class,
     modified: i64,
 }
 
@@ -67,6 +106,9 @@ pub struct Version {
 }
 
 impl Entry<'_> {
+    pub fn is_online(&self) -> bool {
+        self.class == Class::Online
+    }
     pub fn version(&self) -> Version {
         Version { etag: self.etag.to_vec(), size: self.size, modified_ms: self.modified_ms() }
     }
@@ -82,16 +124,21 @@ impl Entry<'_> {
 impl Page {
     /// For a body of so many bytes, of which a third are keys and tags.
     pub(super) fn with_room(body: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(body / 3),
-            rows: Vec::with_capacity(body / 256),
-            prefixes: Vec::new(),
-        }
+        Self { bytes: Vec::with_capacity(body / 3), rows: Vec::with_capacity(body / 256), ..Self::default() }
     }
     pub(super) fn push(&mut self, key: &[u8], etag: &[u8], size: u64, modified: Option<i64>) {
-        let row =
-            Row { key: self.keep(key), etag: self.keep(etag), size, modified: modified.unwrap_or(i64::MIN) };
-        self.rows.push(row);
+        let (key, etag) = (self.keep(key), self.keep(etag));
+        let modified = modified.unwrap_or(i64::MIN);
+        self.rows.push(Row { key, etag, size, modified, class: Class::Online });
+    }
+    /// Of the object that was pushed last.
+    pub(super) fn classify(&mut self, class: Class) {
+        if class != Class::Online
+            && let Some(row) = self.rows.last_mut()
+        {
+            row.class = class;
+            self.archived = true;
+        }
     }
     pub(super) fn push_prefix(&mut self, prefix: &[u8]) {
         let at = self.keep(prefix);
@@ -172,6 +219,7 @@ impl Page {
             key: self.slice(row.key),
             etag: self.slice(row.etag),
             size: row.size,
+            class: row.class,
             modified: row.modified,
         })
     }
@@ -231,6 +279,10 @@ impl<'r> Listing<'r> {
             next = State::Over;
         }
         work.count_keys(page.len(), self.repo.id())?;
+        if page.archived {
+            let archived = page.entries().filter(|entry| !entry.is_online());
+            archived.for_each(|entry| work.thaws.add(self.repo.id(), entry.key, entry.class));
+        }
         self.state = next;
         Ok(Some(page))
     }

@@ -1,35 +1,44 @@
 //! Opening, listing and reading stores. A new kind of store is one file here,
 //! one variant of `Backend` and one arm of `open`.
 
+mod auth;
 mod bearer;
 mod cache;
 mod cloud;
 mod credentials;
 mod file;
+mod jwt;
 mod kept;
 mod key;
 mod listing;
 mod newest;
+mod put;
 mod s3;
 mod s3fast;
 mod s3xml;
 mod spread;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod web;
+mod wire;
 
 use std::{ops::Range, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use lifeboat_core::model::{Code, Problem, Store, Time};
+use object_store::aws::AwsCredential;
 
 use super::{Answer, Http, NetError, Secrets, Side, Work};
 pub use cache::Cache;
 pub use cloud::{About, Question};
 pub use file::to_path as as_path;
-pub use key::show;
-pub use listing::{Entry, ListOptions, Listing, Page, Version};
+use file::to_path;
+pub use key::{form_decode, show};
+pub use listing::{Class, Entry, ListOptions, Listing, Page, Version};
+pub use put::PartSent;
 pub use spread::Spread;
+pub use versions::Kept;
 pub use web::{Web, WebKind};
 
 /// Something that takes bytes from outside; its name is that of its fuzz target.
@@ -39,6 +48,9 @@ pub type Parser = (&'static str, fn(&[u8]));
 pub(crate) const PARSERS: &[Parser] = &[
     ("s3_listing", |b| {
         let _ = s3xml::parse_list(b, b"");
+    }),
+    ("s3_versions", |b| {
+        let _ = versions::parse(b);
     }),
     ("s3_error", |b| {
         let _ = s3xml::parse_error(b);
@@ -75,6 +87,34 @@ pub struct Meta {
     pub size: Option<u64>,
     pub modified: Option<Time>,
     pub etag: Option<String>,
+    /// Where the store copies it elsewhere by itself: how far that is.
+    pub replication: Option<Replication>,
+}
+
+/// What S3 says of the copying of one object (`x-amz-replication-status`, and
+/// a column of its inventories). An object that no rule covers has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Replication {
+    /// To all places that the rules name.
+    Completed,
+    Pending,
+    /// It is not tried again.
+    Failed,
+    /// It is itself what came from elsewhere.
+    Replica,
+}
+
+impl Replication {
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            // the older inventories and some compatibles say it shorter
+            "COMPLETED" | "COMPLETE" => Self::Completed,
+            "PENDING" => Self::Pending,
+            "FAILED" => Self::Failed,
+            "REPLICA" => Self::Replica,
+            _ => return None,
+        })
+    }
 }
 
 /// Opens a store of a trusted estate. Errors: LB-STORE-011 for a `url` that is
@@ -88,8 +128,8 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         "s3" => {
             let place = s3::Place::of(store, rest).map_err(|why| bad(&why))?;
             let credential = credentials::resolve(store, secrets).await?;
-            let ca = ca(store, secrets).await?;
-            Backend::S3(Box::new(s3::S3::new(place, credential, ca, Arc::clone(http))))
+            let (auth, ca) = (s3::auth(&place, credential), ca(store, secrets).await?);
+            Backend::S3(Box::new(s3::S3::new(place, wire::Wire { http: Arc::clone(http), ca, auth })))
         }
         "file" => {
             let path = rest.strip_prefix("localhost/").map_or_else(|| rest.to_owned(), |p| format!("/{p}"));
@@ -105,6 +145,12 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         _ => return Err(bad("no such kind of store")),
     };
     Ok(Repo { id, backend, cache: None })
+}
+
+/// The keys of an S3 store, for a tool that is not ours; `None`: none are
+/// needed. Errors: LB-SECRET-001.
+pub async fn keys(store: &Store, secrets: &Secrets) -> Result<Option<AwsCredential>, Problem> {
+    credentials::resolve(store, secrets).await
 }
 
 /// The authorities that a store's certificate may come from, besides the system's.

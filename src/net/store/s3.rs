@@ -2,27 +2,23 @@
 //! signed by object_store. Its own listing is not used, since one odd key
 //! (`a//b`, a control character) fails a whole page there.
 
-use std::{ops::Range, sync::Arc, time::Duration};
+use std::ops::Range;
 
-use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use lifeboat_core::model::{Size, Store};
-use object_store::{
-    aws::{AwsAuthorizer, AwsCredential},
-    client::HttpRequestBody,
-};
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use lifeboat_core::model::Store;
+use object_store::aws::AwsCredential;
 use url::Url;
 
 use super::{
     About, ListOptions, Meta, Object, Page, Question,
+    auth::Auth,
     key::percent_encode,
     s3xml::{PageEnd, parse_error, parse_list},
     show,
+    wire::{Call, MAX_PAGE, Wire, class, meta, object},
 };
-use crate::net::{Answer, Ask, Http, NetError, Work};
-
-/// A page of a thousand keys of the greatest length, encoded, fits three times.
-const MAX_PAGE: usize = 16 << 20;
+use crate::net::{Answer, NetError, Work};
 
 /// Where a bucket is.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,20 +102,24 @@ impl Cursor {
 #[derive(Debug)]
 pub(super) struct S3 {
     place: Place,
-    credential: Option<AwsCredential>,
-    /// PEM.
-    ca: Option<Vec<u8>>,
-    http: Arc<Http>,
+    wire: Wire,
+}
+
+/// How requests to a place are signed; without a credential, not at all.
+pub(super) fn auth(place: &Place, credential: Option<AwsCredential>) -> Auth {
+    match credential {
+        Some(credential) => Auth::Aws { credential: Box::new(credential), region: place.region.clone() },
+        None => Auth::Nobody,
+    }
 }
 
 impl S3 {
-    pub(super) fn new(
-        place: Place,
-        credential: Option<AwsCredential>,
-        ca: Option<Vec<u8>>,
-        http: Arc<Http>,
-    ) -> Self {
-        Self { place, credential, ca, http }
+    pub(super) fn new(place: Place, wire: Wire) -> Self {
+        Self { place, wire }
+    }
+    /// Empty or ending in `/`.
+    pub(super) fn root(&self) -> &[u8] {
+        &self.place.root
     }
     pub(super) fn place(&self) -> &str {
         &self.place.shown
@@ -148,7 +148,7 @@ impl S3 {
             (None, None) => {}
         }
         let url = self.place.url(b"", &query)?;
-        let answer = self.ask(Method::GET, &url, &HeaderMap::new(), MAX_PAGE, work).await?;
+        let answer = self.wire.ask(&Call::get(url, MAX_PAGE), told, work).await?;
         let body = answer.whole_body(MAX_PAGE as u64)?;
         let (page, end) = parse_list(&body, &self.place.root)?;
         let next = self.next(&page, end, &cursor)?;
@@ -184,39 +184,14 @@ impl S3 {
         max: u64,
         work: &Work,
     ) -> Result<Object, NetError> {
-        let mut headers = HeaderMap::new();
-        if let Some(range) = range.as_ref().filter(|r| !r.is_empty()) {
-            let text = format!("bytes={}-{}", range.start, range.end - 1);
-            let value = HeaderValue::try_from(text).map_err(|e| NetError::Garbled(e.to_string()))?;
-            headers.insert(header::RANGE, value);
-        }
         let url = self.place.url(&[&self.place.root, key].concat(), &[])?;
-        // a server may answer a range with everything: then its beginning is read away
-        let room = range.as_ref().map_or(max, |r| r.end.min(max.max(r.end - r.start)));
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let answer = self.ask(Method::GET, &url, &headers, room, work).await?;
-        let mut meta = meta_of(&answer);
-        if range.is_none() && meta.size.is_some_and(|size| size > max) {
-            return Err(NetError::TooLarge(Size(max)));
-        }
-        let bytes = match (&range, answer.status) {
-            (None, _) => answer.whole_body(max)?,
-            (Some(_), StatusCode::PARTIAL_CONTENT) => {
-                let total = answer.header("content-range").and_then(|t| t.rsplit_once('/'));
-                meta.size = total.and_then(|(_, n)| n.parse().ok());
-                answer.body
-            }
-            (Some(range), _) => {
-                let end = (answer.body.len() as u64).min(range.end);
-                answer.body.slice(range.start.min(end) as usize..end as usize)
-            }
-        };
-        Ok(Object { bytes, meta })
+        let call = Call::get(url, 0).ranged(range.as_ref(), max);
+        object(self.wire.ask(&call, told, work).await?, range.as_ref(), max)
     }
 
     pub(super) async fn head(&self, key: &[u8], work: &Work) -> Result<Meta, NetError> {
         let url = self.place.url(&[&self.place.root, key].concat(), &[])?;
-        Ok(meta_of(&self.ask(Method::HEAD, &url, &HeaderMap::new(), 0, work).await?))
+        Ok(meta(&self.wire.ask(&Call::new(Method::HEAD, url, 0), told, work).await?))
     }
 
     /// Settings of the bucket, or an object's headers; any status is an answer.
@@ -226,92 +201,30 @@ impl S3 {
             _ => Vec::new(),
         };
         let url = self.place.url(&key, question.query)?;
-        let headers = HeaderMap::new();
-        work.bound(self.send(question.method.clone(), &url, &headers, question.max_body, work)).await
+        // servers that fail at settings fail at them again
+        work.bound(self.wire.once(&Call::new(question.method.clone(), url, question.max_body), work)).await
     }
 
-    /// One call, tried twice where that can help, all within the work's deadline.
-    async fn ask(
+    /// A call that changes something: sent once. Its body is part of what is
+    /// signed, so that the store takes no other bytes than these.
+    pub(super) async fn write(
         &self,
         method: Method,
-        url: &Url,
-        headers: &HeaderMap,
-        max_body: usize,
+        key: &[u8],
+        query: &[(&str, &[u8])],
+        body: Bytes,
+        headers: HeaderMap,
         work: &Work,
     ) -> Result<Answer, NetError> {
-        let twice = async {
-            match self.try_once(method.clone(), url, headers, max_body, work).await {
-                Err(error) if error.is_retryable() => {
-                    // together with others that failed at the same moment: spread
-                    let pause = Duration::from_millis(fastrand::u64(50..200));
-                    tokio::time::sleep(pause).await;
-                    self.try_once(method, url, headers, max_body, work).await
-                }
-                done => done,
-            }
-        };
-        work.bound(twice).await
+        let url = self.place.url(&[&self.place.root, key].concat(), query)?;
+        let call = Call { headers, body, ..Call::new(method, url, 64 << 10) };
+        let answer = work.bound(self.wire.once(&call, work)).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(told(&answer)) }
     }
-
-    async fn try_once(
-        &self,
-        method: Method,
-        url: &Url,
-        headers: &HeaderMap,
-        max_body: usize,
-        work: &Work,
-    ) -> Result<Answer, NetError> {
-        let answer = self.send(method, url, headers, max_body, work).await?;
-        match answer.status.is_success() {
-            true => Ok(answer),
-            false => Err(told(&answer)),
-        }
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        url: &Url,
-        headers: &HeaderMap,
-        max_body: usize,
-        work: &Work,
-    ) -> Result<Answer, NetError> {
-        let mut headers = headers.clone();
-        if let Some(credential) = &self.credential {
-            headers.extend(sign(&method, url, &headers, credential, &self.place.region)?);
-        }
-        self.http
-            .call(Ask {
-                method,
-                headers,
-                ca: self.ca.as_deref(),
-                // errors are told in the body, whatever was asked for
-                ..Ask::get(url, work.deadline, max_body.max(16 << 10), &work.meter)
-            })
-            .await
-    }
-}
-
-/// The headers that sign a request without a body (AWS Signature Version 4).
-fn sign(
-    method: &Method,
-    url: &Url,
-    headers: &HeaderMap,
-    credential: &AwsCredential,
-    region: &str,
-) -> Result<HeaderMap, NetError> {
-    let bad = |e: &dyn std::fmt::Display| NetError::Garbled(format!("the request cannot be signed: {e}"));
-    let mut request = http::Request::builder().method(method).uri(url.as_str());
-    if let Some(own) = request.headers_mut() {
-        own.clone_from(headers);
-    }
-    let mut request = request.body(HttpRequestBody::empty()).map_err(|e| bad(&e))?;
-    AwsAuthorizer::new(credential, "s3", region).try_authorize(&mut request, None).map_err(|e| bad(&e))?;
-    Ok(std::mem::take(request.headers_mut()))
 }
 
 /// What an answer that is no success says, as a class.
-fn told(answer: &Answer) -> NetError {
+pub(super) fn told(answer: &Answer) -> NetError {
     let error = parse_error(&answer.body);
     let line = answer.status_line();
     let text = error.as_ref().map_or_else(|| line.clone(), |e| format!("{line}, {e}"));
@@ -322,21 +235,8 @@ fn told(answer: &Answer) -> NetError {
         (301 | 307 | 400, Some(region)) => {
             NetError::Denied(format!("{text}; the bucket lies in {region}: set `signing_region`"))
         }
-        (301..=308, None) => NetError::Garbled(format!("{text}: it leads elsewhere")),
-        (401 | 403, _) => NetError::Denied(text),
+        (403, _) if code == "InvalidObjectState" => NetError::Archived(text),
         (400, _) if code.contains("Token") || code.starts_with("Authorization") => NetError::Denied(text),
-        (404 | 410, _) => NetError::Missing(text),
-        (408 | 429 | 500..=599, _) => NetError::Server(text),
-        (416, _) => NetError::Cut("it is shorter than it was when it was listed".to_owned()),
-        _ => NetError::Garbled(text),
-    }
-}
-
-fn meta_of(answer: &Answer) -> Meta {
-    let modified = answer.header("last-modified").and_then(|t| DateTime::parse_from_rfc2822(t).ok());
-    Meta {
-        size: answer.header("content-length").and_then(|t| t.parse().ok()),
-        modified: modified.map(|t| t.with_timezone(&Utc)),
-        etag: answer.header("etag").map(|t| t.trim_matches('"').to_owned()),
+        _ => class(answer, text),
     }
 }

@@ -5,7 +5,10 @@
 
 use chrono::DateTime;
 
-use super::{listing::Page, s3xml::PageEnd};
+use super::{
+    listing::{Class, Page},
+    s3xml::PageEnd,
+};
 
 /// A page as listed, before keys are decoded.
 #[derive(Debug, Default)]
@@ -59,10 +62,12 @@ pub(super) fn read(body: &[u8]) -> Option<Raw> {
 
 fn object(at: &mut Cursor<'_>, page: &mut Page) -> Option<()> {
     let (mut key, mut etag, mut size, mut modified) = (None, &b""[..], 0, None);
+    let mut class = Class::Online;
     loop {
         at.skip_space();
         if at.take(b"</Contents>").is_some() {
             page.push(key?, etag, size, modified);
+            page.classify(class);
             return Some(());
         }
         match at.open()? {
@@ -73,6 +78,7 @@ fn object(at: &mut Cursor<'_>, page: &mut Page) -> Option<()> {
             b"Key" if key.is_some() => return None,
             b"Key" => key = Some(at.text(b"Key")?),
             b"Size" => size = number(at.text(b"Size")?)?,
+            b"StorageClass" => class = Class::s3(at.text(b"StorageClass")?),
             b"LastModified" => modified = instant(at.text(b"LastModified")?),
             name => {
                 at.text(name)?;

@@ -5,7 +5,7 @@ use quick_xml::{Reader, events::Event};
 
 use super::{
     key::{form_decode, is_form_encoded, show},
-    listing::Page,
+    listing::{Class, Page},
     s3fast::{self, Raw, instant},
 };
 use crate::net::{NetError, xml::push_reference};
@@ -77,6 +77,7 @@ struct Parse {
     etag: Vec<u8>,
     size: u64,
     modified: Option<i64>,
+    class: Class,
 }
 
 impl Parse {
@@ -93,7 +94,7 @@ impl Parse {
             (1, b"Contents") => {
                 self.key.clear();
                 self.etag.clear();
-                (self.size, self.modified) = (0, None);
+                (self.size, self.modified, self.class) = (0, None, Class::Online);
             }
             _ => {}
         }
@@ -110,10 +111,14 @@ impl Parse {
                 self.raw.end.token =
                     std::str::from_utf8(text).ok().filter(|t| !t.is_empty()).map(str::to_owned);
             }
-            (1, b"Contents") => self.raw.page.push(&self.key, &self.etag, self.size, self.modified),
+            (1, b"Contents") => {
+                self.raw.page.push(&self.key, &self.etag, self.size, self.modified);
+                self.raw.page.classify(self.class);
+            }
             (1, b"CommonPrefixes") => self.in_prefixes = false,
             (2, b"Key") => self.key.extend_from_slice(text),
             (2, b"Size") => self.size = parse_u64(text).unwrap_or(0),
+            (2, b"StorageClass") => self.class = Class::s3(text),
             (2, b"LastModified") => self.modified = instant(text),
             (2, b"ETag") => {
                 let bare = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")).unwrap_or(text);

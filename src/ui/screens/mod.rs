@@ -6,6 +6,7 @@ mod log;
 mod losses;
 mod overview;
 mod points;
+mod precheck;
 mod run;
 mod runbooks;
 mod runs;

@@ -67,6 +67,7 @@ codes! {
     STORE_CEILING = "LB-STORE-010", "the store holds more than may be read", "narrow `path` or `match`", false;
     STORE_URL = "LB-STORE-011", "no way to open this kind of store", "write s3://, gs://, az://, https:// for WebDAV or file://; oci:// and git+https:// for their formats", false;
     STORE_GUARD = "LB-STORE-012", "this address may not be called", "use the service's own address", false;
+    STORE_ARCHIVED = "LB-STORE-013", "what is wanted lies in an archive class", "have the provider retrieve it first; that takes hours", false;
     COPY_NOT_THERE = "LB-COPY-001", "no backup where one should be", "check `path`, then whether the backup job has ever run", false;
     COPY_FORMAT = "LB-COPY-002", "the backup repository cannot be understood", "check `format` and `path`", false;
     COPY_UNSUPPORTED = "LB-COPY-003", "this format is not read yet", "use another format, or `command`", false;
@@ -79,7 +80,7 @@ codes! {
     PROBE_NAME = "LB-PROBE-004", "the name does not resolve", "check the address and the resolver", true;
     PROBE_ANSWER = "LB-PROBE-005", "answered otherwise than expected", "look at the service", true;
     PROBE_VALUE = "LB-PROBE-006", "the figure asked for is not in the answer", "check `value`, `unit` and `as_of`", false;
-    PROBE_UNSUPPORTED = "LB-PROBE-007", "this kind of probe is not built in yet", "use http or tcp", false;
+    PROBE_UNSUPPORTED = "LB-PROBE-007", "this kind of probe is not built in yet", "use another kind, such as http", false;
     RUN_UNKNOWN = "LB-RUN-001", "no such run", "see `lifeboat runs`", false;
     RUN_BUSY = "LB-RUN-002", "another process is driving this run", "use that one, or end it first", true;
     RUN_REFUSED = "LB-RUN-003", "not possible in this state", "see what the run waits for", false;

@@ -71,8 +71,8 @@ fn checks(step: &StepRun) -> bool {
     matches!(step.plan.kind.as_str(), "check" | "wait") || step.plan.verify.is_some()
 }
 
-/// What a `restore` step says it restored, in its outputs, with the checks
-/// that held after it.
+/// What a `restore` step says it restored, in the outputs that it declares
+/// (`point`, `lands`, `bytes`, `store`), with the checks that held after it.
 fn restored(step: &StepRun, checks: &[&StepRun]) -> Option<Restored> {
     let asset = step.plan.options.get("asset").and_then(Value::as_str)?;
     if step.plan.kind != "restore" {
@@ -85,7 +85,7 @@ fn restored(step: &StepRun, checks: &[&StepRun]) -> Option<Restored> {
         asset: asset.to_owned(),
         store: text("store").map(StoreId::new),
         point: text("point").map(str::to_owned),
-        instant: text("instant").and_then(|t| t.parse().ok()),
+        instant: text("lands").or(text("instant")).and_then(|t| t.parse().ok()),
         bytes: step.outputs.get("bytes").and_then(Value::as_u64),
         took,
         checks: after.map(|s| clean_line(s.plan.label())).collect(),

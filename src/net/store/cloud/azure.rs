@@ -7,12 +7,15 @@ use http::Method;
 use lifeboat_core::model::Store;
 use url::Url;
 
-use super::super::{s3xml::parse_error, show};
+use super::super::{
+    s3xml::parse_error,
+    show,
+    wire::{Call, MAX_PAGE, Wire, class, meta, object},
+};
 use super::{
     About, Cursor, Meta, Object, Page, Question,
     azure_xml::parse_list,
     place::{address, base, bucket, no_dots},
-    wire::{Call, MAX_PAGE, Wire, class, meta, object},
 };
 use crate::net::{Answer, NetError, Work};
 
@@ -165,6 +168,7 @@ fn told(answer: &Answer) -> NetError {
         (400, "AuthenticationFailed" | "InvalidAuthenticationInfo") => NetError::Denied(text),
         // a private container answers so to those it does not know
         (404, _) => NetError::Missing(text),
+        (409, "BlobArchived") => NetError::Archived(text),
         (409, "PublicAccessNotPermitted" | "AccountIsDisabled") => NetError::Denied(text),
         _ => class(answer, text),
     }

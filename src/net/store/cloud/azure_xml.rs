@@ -2,11 +2,12 @@
 
 use quick_xml::events::BytesStart;
 
-use super::super::key::percent_decode;
-use super::{
-    Page,
+use super::super::{
+    Class,
+    key::percent_decode,
     wire::{bare, http_date},
 };
+use super::Page;
 use crate::net::{
     NetError,
     xml::{Walk, walk},
@@ -30,6 +31,7 @@ struct Parse {
     etag: Vec<u8>,
     size: u64,
     modified: Option<i64>,
+    class: Class,
 }
 
 impl Walk for Parse {
@@ -39,6 +41,7 @@ impl Walk for Parse {
                 self.name.clear();
                 self.etag.clear();
                 (self.size, self.modified, self.encoded) = (0, None, false);
+                self.class = Class::Online;
             }
             // names that XML cannot hold are sent percent-encoded
             b"Blobs/Blob/Name" | b"Blobs/BlobPrefix/Name" => {
@@ -65,7 +68,11 @@ impl Walk for Parse {
             b"Blobs/Blob/Properties/Etag" => {
                 self.etag = word().map(|t| bare(t).as_bytes().to_vec()).unwrap_or_default();
             }
-            b"Blobs/Blob" => self.page.push(&self.name, &self.etag, self.size, self.modified),
+            b"Blobs/Blob/Properties/AccessTier" => self.class = Class::azure(text),
+            b"Blobs/Blob" => {
+                self.page.push(&self.name, &self.etag, self.size, self.modified);
+                self.page.classify(self.class);
+            }
             b"Blobs/BlobPrefix" => self.page.push_prefix(&self.name),
             _ => {}
         }
@@ -79,7 +86,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// As Azure sends it (2023-11-03), shortened.
-    const PAGE: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"https://a.blob.core.windows.net/\" ContainerName=\"backups\"><Prefix>pg/</Prefix><Delimiter>/</Delimiter><Blobs><Blob><Name>pg/a&amp;b</Name><Properties><Creation-Time>Sun, 22 Nov 2026 01:30:00 GMT</Creation-Time><Last-Modified>Sun, 22 Nov 2026 01:30:00 GMT</Last-Modified><Etag>0x8DC1</Etag><Content-Length>42</Content-Length><BlobType>BlockBlob</BlobType></Properties><OrMetadata /></Blob><Blob><Name Encoded=\"true\">pg/c%EF%BF%BEd</Name><Properties><Content-Length>1</Content-Length></Properties></Blob><BlobPrefix><Name>pg/dir/</Name></BlobPrefix></Blobs><NextMarker>2!80!MDAw--</NextMarker></EnumerationResults>";
+    const PAGE: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"https://a.blob.core.windows.net/\" ContainerName=\"backups\"><Prefix>pg/</Prefix><Delimiter>/</Delimiter><Blobs><Blob><Name>pg/a&amp;b</Name><Properties><Creation-Time>Sun, 22 Nov 2026 01:30:00 GMT</Creation-Time><Last-Modified>Sun, 22 Nov 2026 01:30:00 GMT</Last-Modified><Etag>0x8DC1</Etag><Content-Length>42</Content-Length><BlobType>BlockBlob</BlobType><AccessTier>Archive</AccessTier></Properties><OrMetadata /></Blob><Blob><Name Encoded=\"true\">pg/c%EF%BF%BEd</Name><Properties><Content-Length>1</Content-Length></Properties></Blob><BlobPrefix><Name>pg/dir/</Name></BlobPrefix></Blobs><NextMarker>2!80!MDAw--</NextMarker></EnumerationResults>";
 
     #[test]
     fn a_page_gives_keys_sizes_times_and_the_next_marker() {
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(page.prefixes().collect::<Vec<_>>(), [b"dir/"]);
         assert_eq!(page.entries().next().unwrap().etag, b"0x8DC1");
         assert_eq!(marker.as_deref(), Some("2!80!MDAw--"));
+        assert_eq!(page.entries().map(|e| e.class).collect::<Vec<_>>(), [Class::AzureArchive, Class::Online]);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use lifeboat_core::model::{Code, Credentials, Problem, Store};
 use object_store::azure::{AzureAccessKey, AzureCredential};
 use serde::Deserialize;
 
-use super::{Auth, azure, jwt::ServiceAccount};
+use super::super::jwt::ServiceAccount;
+use super::{Auth, azure};
 use crate::net::{Secret, Secrets};
 
 /// Where credentials are looked for.

@@ -9,13 +9,15 @@ use http::{HeaderName, HeaderValue, Method, header};
 use lifeboat_core::model::Store;
 use url::Url;
 
-use super::super::key::percent_decode;
+use super::super::{
+    key::percent_decode,
+    wire::{Call, MAX_PAGE, Wire, class, meta, object},
+};
 use super::{
     Meta, Object, Page,
     dav_walk::{Child, Step, Walk},
     dav_xml::{Member, parse_members},
     place::{address, base, no_dots},
-    wire::{Call, MAX_PAGE, Wire, class, meta, object},
 };
 use crate::net::{Answer, NetError, Work};
 

@@ -1,6 +1,6 @@
 //! Answers of PROPFIND. Pure. Format: `multistatus` of RFC 4918, section 14.
 
-use super::wire::{bare, http_date};
+use super::super::wire::{bare, http_date};
 use crate::net::{
     NetError,
     xml::{Walk, walk},

@@ -9,11 +9,13 @@ use lifeboat_core::model::Store;
 use serde::Deserialize;
 use url::Url;
 
-use super::super::show;
+use super::super::{
+    show,
+    wire::{Call, MAX_PAGE, Wire, class, object},
+};
 use super::{
     About, Cursor, Meta, Object, Page, Question,
     place::{address, base, bucket, no_dots},
-    wire::{Call, MAX_PAGE, Wire, class, object},
 };
 use crate::net::{Answer, NetError, Work};
 
@@ -152,7 +154,8 @@ impl Gcs {
         let item: Item = serde_json::from_slice(&answer.body).map_err(|_| {
             NetError::Garbled("it answered something else than the object's record".to_owned())
         })?;
-        Ok(Meta { size: item.size.and_then(|n| n.parse().ok()), modified: item.updated, etag: item.etag })
+        let size = item.size.and_then(|n| n.parse().ok());
+        Ok(Meta { size, modified: item.updated, etag: item.etag, replication: None })
     }
 
     pub(super) async fn question(&self, question: &Question<'_>, work: &Work) -> Result<Answer, NetError> {

@@ -2,7 +2,6 @@
 //! Storage, Azure Blob Storage, WebDAV. One more is a file here, a variant of
 //! `Service` and a line in each function of `Cloud`.
 
-mod auth;
 mod azure;
 mod azure_xml;
 mod credentials;
@@ -10,21 +9,17 @@ mod dav;
 mod dav_walk;
 mod dav_xml;
 mod gcs;
-mod jwt;
 mod place;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 use std::{ops::Range, sync::Arc};
 
 use http::Method;
 use lifeboat_core::model::{Code, Problem, Store};
 
-use super::{Kind, ListOptions, Meta, Object, Page};
+use super::{Kind, ListOptions, Meta, Object, Page, auth::Auth, wire::Wire};
 use crate::net::{Answer, Http, NetError, Secrets, Work};
-use auth::Auth;
-use wire::Wire;
 
 /// What is asked of a store besides its objects, such as its settings.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use lifeboat_core::model::Size;
 use url::Url;
 
-use super::{Auth, Meta, Object};
+use super::{Meta, Object, Replication, auth::Auth};
 use crate::net::{Answer, Ask, Http, NetError, Work};
 
 /// A listing's page, or a folder of WebDAV, is at most this long.
@@ -101,7 +101,8 @@ impl Wire {
         if answer.status.is_success() { Ok(answer) } else { Err(told(&answer)) }
     }
 
-    async fn once(&self, call: &Call, work: &Work) -> Result<Answer, NetError> {
+    /// Whatever was answered to one try.
+    pub(super) async fn once(&self, call: &Call, work: &Work) -> Result<Answer, NetError> {
         let (url, headers) = self.auth.sign(call, Utc::now())?;
         let ask = Ask {
             method: call.method.clone(),
@@ -153,6 +154,7 @@ pub(super) fn meta(answer: &Answer) -> Meta {
         size: answer.header("content-length").and_then(|t| t.parse().ok()),
         modified: answer.header("last-modified").and_then(http_date),
         etag: answer.header("etag").map(|t| bare(t).to_owned()),
+        replication: answer.header("x-amz-replication-status").and_then(Replication::parse),
     }
 }
 

@@ -6,6 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use object_store::{
+    aws::{AwsAuthorizer, AwsCredential},
     azure::{AzureAuthorizer, AzureCredential},
     client::HttpRequestBody,
 };
@@ -34,6 +35,11 @@ pub(super) enum Auth {
     /// Azure by a shared access signature, as it is put into a query.
     Sas(Secret),
     Google(Box<ServiceAccount>),
+    /// AWS Signature Version 4.
+    Aws {
+        credential: Box<AwsCredential>,
+        region: String,
+    },
 }
 
 impl fmt::Debug for Auth {
@@ -64,7 +70,14 @@ impl Auth {
                 let query = url.query().map_or_else(|| sas.to_owned(), |own| format!("{own}&{sas}"));
                 url.set_query(Some(&query));
             }
-            Self::Azure { account, credential } => headers = by_key(call, account, credential)?,
+            Self::Azure { account, credential } => {
+                let signer = AzureAuthorizer::new(credential, account);
+                headers = signed(call, |request| signer.try_authorize(request))?;
+            }
+            Self::Aws { credential, region } => {
+                let signer = AwsAuthorizer::new(credential, "s3", region);
+                headers = signed(call, |request| signer.try_authorize(request, None))?;
+            }
         }
         Ok((url, headers))
     }
@@ -82,13 +95,18 @@ fn authorize(headers: &mut HeaderMap, scheme: &str, what: &[u8]) -> Result<(), N
     Ok(())
 }
 
-fn by_key(call: &Call, account: &str, credential: &AzureCredential) -> Result<HeaderMap, NetError> {
+/// The headers that object_store makes of a request; its body is part of what is signed.
+fn signed<E: fmt::Display>(
+    call: &Call,
+    sign: impl FnOnce(&mut http::Request<HttpRequestBody>) -> Result<(), E>,
+) -> Result<HeaderMap, NetError> {
     let bad = |e: &dyn fmt::Display| NetError::Garbled(format!("the request cannot be signed: {e}"));
     let mut request = http::Request::builder().method(call.method.clone()).uri(call.url.as_str());
     if let Some(own) = request.headers_mut() {
         own.clone_from(&call.headers);
     }
-    let mut request = request.body(HttpRequestBody::empty()).map_err(|e| bad(&e))?;
-    AzureAuthorizer::new(credential, account).try_authorize(&mut request).map_err(|e| bad(&e))?;
+    let body = HttpRequestBody::from(call.body.clone());
+    let mut request = request.body(body).map_err(|e| bad(&e))?;
+    sign(&mut request).map_err(|e| bad(&e))?;
     Ok(std::mem::take(request.headers_mut()))
 }
