@@ -206,10 +206,10 @@ impl Session {
         let stop = CancellationToken::new();
         let live = setting.live(stop.clone());
         let (requests, inbox) = mpsc::unbounded_channel();
-        let (inside, begun) = mpsc::unbounded_channel();
         let (tell, told) = mpsc::unbounded_channel();
         // Who no longer listens has left.
         let recorder = setting.recorder(move |one| drop(tell.send(one)));
+        let (inside, begun) = mpsc::unbounded_channel();
         let actor = Actor {
             inside,
             setting,
@@ -221,7 +221,7 @@ impl Session {
             tasks: JoinSet::new(),
             drives: JoinSet::new(),
         };
-        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox, begun, told)) }
+        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox, told, begun)) }
     }
 
     pub fn request(&self, request: Request) {
@@ -254,8 +254,8 @@ impl Actor {
     async fn serve(
         mut self,
         mut inbox: mpsc::UnboundedReceiver<Request>,
-        mut begun: mpsc::UnboundedReceiver<drive::Inside>,
         mut told: mpsc::UnboundedReceiver<Told>,
+        mut begun: mpsc::UnboundedReceiver<drive::Inside>,
     ) {
         let (prober, clock) = (Arc::new(self.live.prober()), self.setting.clock.clone());
         let looking = Looking::new(prober, Arc::new(self.live.clone()), clock);
@@ -279,6 +279,10 @@ impl Actor {
                     self.recorder.runs_changed();
                     self.tell_runs().await;
                 }
+                Some(one) = told.recv() => match one {
+                    Told::Learned(learned) => poller.remember(learned),
+                    Told::Problem(problem) => self.tell(Event::Problem(problem)).await,
+                },
                 Some((run, verbs, view)) = begun.recv() => {
                     self.tasks.spawn(follow(view.clone(), self.events.clone()));
                     let first = view.borrow().clone();
@@ -286,10 +290,6 @@ impl Actor {
                     self.driven.insert(run, (verbs, view));
                     self.tell_runs().await;
                 }
-                Some(one) = told.recv() => match one {
-                    Told::Learned(learned) => poller.remember(learned),
-                    Told::Problem(problem) => self.tell(Event::Problem(problem)).await,
-                },
                 request = inbox.recv() => match request {
                     Some(request) => self.take(request, &poller).await,
                     None => break,

@@ -1,6 +1,7 @@
 //! The JSON of `status`, `points` and `what-if`; `"schema": 1` only grows.
 //! Times are RFC 3339 in UTC, durations seconds, sizes bytes, unknown `null`.
 
+use lifeboat_core::assess::past::{Costs, copy_costs, together};
 use lifeboat_core::assess::{
     Assessment, AssetView, CopyView, Judged, Reason, ReplicaView, State, WorkloadView,
 };
@@ -10,7 +11,7 @@ use lifeboat_core::model::{
 };
 use serde_json::{Value, json};
 
-use super::trends::{copy_trend, lag_trend, stores};
+use super::trends::{copy_trend, costs, lag_trend, stores};
 
 /// An instant to the millisecond, `…Z`.
 pub(super) fn time(at: Time) -> String {
@@ -28,7 +29,7 @@ fn windows(windows: &[Window]) -> Vec<Value> {
     windows.iter().map(|w| json!({"from": time(w.from), "to": time(w.to)})).collect()
 }
 
-fn copy(view: &CopyView, trend: Option<&CopyTrend>, now: Time) -> Value {
+fn copy(view: &CopyView, trend: Option<&CopyTrend>, paid: Option<Costs>, now: Time) -> Value {
     let gap = |g: &Gap| json!({"from": g.from.map(time), "to": g.to.map(time), "detail": g.detail});
     json!({
         "store": view.on.store, "region": view.on.region, "format": view.on.format,
@@ -36,6 +37,7 @@ fn copy(view: &CopyView, trend: Option<&CopyTrend>, now: Time) -> Value {
         "last_good": point(view.last_good(), now), "points": view.points(),
         "windows": windows(view.windows()), "gaps": view.gaps().iter().map(gap).collect::<Vec<_>>(),
         "cost": view.summary.as_ref().map(|s| s.cost), "trend": trend.map(copy_trend),
+        "costs": paid.as_ref().map(costs),
     })
 }
 
@@ -46,11 +48,11 @@ fn replica(view: &ReplicaView, trend: Option<&LagTrend>) -> Value {
     })
 }
 
-fn asset(of: &WorkloadView, view: &AssetView, learned: &Learned, now: Time) -> Value {
+fn asset(estate: &Estate, of: &WorkloadView, view: &AssetView, learned: &Learned, now: Time) -> Value {
     let (workload, asset) = (&of.id, &view.id);
     let copied = |c: &CopyView| {
         let key = CopyKey { workload: workload.clone(), asset: asset.clone(), index: c.index };
-        copy(c, learned.copies.get(&key), now)
+        copy(c, learned.copies.get(&key), copy_costs(estate, &key, learned), now)
     };
     let replicated = |r: &ReplicaView| {
         let key = LinkKey { workload: workload.clone(), asset: asset.clone(), index: r.index };
@@ -65,7 +67,16 @@ fn asset(of: &WorkloadView, view: &AssetView, learned: &Learned, now: Time) -> V
     })
 }
 
-fn workload(view: &WorkloadView, learned: &Learned, now: Time) -> Value {
+/// What all copies of a workload cost, each currency by itself.
+fn paid(estate: &Estate, view: &WorkloadView, learned: &Learned) -> Vec<Value> {
+    let keys = view.assets.iter().flat_map(|a| {
+        let key = |c: &CopyView| CopyKey { workload: view.id.clone(), asset: a.id.clone(), index: c.index };
+        a.copies.iter().map(key)
+    });
+    together(keys.filter_map(|key| copy_costs(estate, &key, learned))).iter().map(costs).collect()
+}
+
+fn workload(estate: &Estate, view: &WorkloadView, learned: &Learned, now: Time) -> Value {
     let sentences: Vec<_> = view.reasons.iter().map(ToString::to_string).collect();
     json!({
         "id": view.id, "tier": view.tier, "state": view.state, "home": view.home, "reasons": sentences,
@@ -78,8 +89,8 @@ fn workload(view: &WorkloadView, learned: &Learned, now: Time) -> Value {
             "basis": view.rto.basis,
         },
         "if_home_lost": {"verdict": view.if_home_lost.verdict, "to": view.if_home_lost.to},
-        "drilled_at": learned.drilled.get(&view.id).copied().map(time),
-        "assets": view.assets.iter().map(|a| asset(view, a, learned, now)).collect::<Vec<_>>(),
+        "costs": paid(estate, view, learned), "drilled_at": learned.drilled.get(&view.id).copied().map(time),
+        "assets": view.assets.iter().map(|a| asset(estate, view, a, learned, now)).collect::<Vec<_>>(),
     })
 }
 
@@ -92,7 +103,7 @@ pub fn status(estate: &Estate, assessment: &Assessment, learned: &Learned, only:
         "regions": regions.map(|r| json!({
             "id": r.id, "state": r.state, "observed_at": r.observed_at.map(time),
         })).collect::<Vec<_>>(),
-        "workloads": wanted.map(|w| workload(w, learned, assessment.at)).collect::<Vec<_>>(),
+        "workloads": wanted.map(|w| workload(estate, w, learned, assessment.at)).collect::<Vec<_>>(),
         "stores": stores(learned),
         "findings": assessment.findings, "accepted": assessment.accepted,
     })

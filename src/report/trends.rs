@@ -1,6 +1,6 @@
 //! What is kept over time, and what follows from it.
 
-use lifeboat_core::assess::past::{Measure, Plot, plots, when};
+use lifeboat_core::assess::past::{Costs, Measure, Plot, plots, when};
 use lifeboat_core::model::*;
 use serde_json::{Value, json};
 
@@ -28,6 +28,15 @@ pub(super) fn copy_trend(trend: &CopyTrend) -> Value {
         "success": rate(trend.success), "answered": rate(trend.answered), "size_bytes": trend.size,
         "growth": trend.growth.as_ref().map(growth), "requests_a_look": trend.requests,
         "bytes_a_look": trend.bytes,
+    })
+}
+
+/// What a copy costs; `null` where no price is given.
+pub(super) fn costs(costs: &Costs) -> Value {
+    json!({
+        "currency": costs.currency, "a_month": costs.a_month(), "keeping": costs.keeping,
+        "looking": costs.looking, "restoring": costs.restoring, "at_most": costs.at_most,
+        "partly": costs.partly,
     })
 }
 

@@ -481,6 +481,33 @@ fn where_a_run_goes_and_what_is_dangerous_about_a_plan_is_not_cut_off() {
 }
 
 #[test]
+fn trends_show_each_figure_and_where_the_selected_one_leads() {
+    for (size, dots) in [((200, 60), 60), ((120, 40), 40), ((80, 24), 25)] {
+        let text = text(&picture("trends", size));
+        for fact in ["Trends of Checkout", "orders-db in backups-fra", "size of a point", "a day", "48 GiB"] {
+            assert!(text.contains(fact), "{size:?} lacks {fact}:\n{text}");
+        }
+        let braille = text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+        assert!(braille >= dots, "{braille} cells at {size:?}:\n{text}");
+        assert!(size.0 < 120 || text.contains("foreseen from here"), "{text}");
+    }
+    let plain = Look::new("dark", Depth::None, false).unwrap();
+    let ascii = lines(&drawn(&picture("trends", (120, 40)), &plain).0).join("\n");
+    assert!(ascii.is_ascii() && ascii.contains("***"), "{ascii}");
+    assert!(text(&picture("trends-loading", (80, 24))).contains("is being read"));
+    assert!(
+        text(&picture("trends-empty", (80, 24))).contains("nothing is remembered yet")
+            || text(&picture("trends-empty", (80, 24))).contains("no copy and no replica")
+    );
+    assert!(text(&picture("trends-failed", (120, 40))).contains("LB-HISTORY-001"));
+    let mut old = picture("trends", (120, 40));
+    let later = old.now + Dur::secs(3_600);
+    update(&mut old, Msg::Now(later));
+    old.settle();
+    assert!(text(&old).contains("newer looks are not in it"), "{}", text(&old));
+}
+
+#[test]
 fn what_was_looked_at_before_a_run_is_shown_until_it_begins() {
     use lifeboat_core::run::{CheckState, PrecheckItem, RunState};
     let mut app = picture("run", (120, 40));
@@ -506,31 +533,4 @@ fn what_was_looked_at_before_a_run_is_shown_until_it_begins() {
     std::sync::Arc::make_mut(&mut view.run).state = RunState::Running;
     update(&mut app, Msg::Run(Arc::new(view)));
     assert!(!text(&app).contains("3 objects"));
-}
-
-#[test]
-fn trends_show_each_figure_and_where_the_selected_one_leads() {
-    for (size, dots) in [((200, 60), 60), ((120, 40), 40), ((80, 24), 25)] {
-        let text = text(&picture("trends", size));
-        for fact in ["Trends of Checkout", "orders-db in backups-fra", "size of a point", "a day", "48 GiB"] {
-            assert!(text.contains(fact), "{size:?} lacks {fact}:\n{text}");
-        }
-        let braille = text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
-        assert!(braille >= dots, "{braille} cells at {size:?}:\n{text}");
-        assert!(size.0 < 120 || text.contains("foreseen from here"), "{text}");
-    }
-    let plain = Look::new("dark", Depth::None, false).unwrap();
-    let ascii = lines(&drawn(&picture("trends", (120, 40)), &plain).0).join("\n");
-    assert!(ascii.is_ascii() && ascii.contains("***"), "{ascii}");
-    assert!(text(&picture("trends-loading", (80, 24))).contains("is being read"));
-    assert!(
-        text(&picture("trends-empty", (80, 24))).contains("nothing is remembered yet")
-            || text(&picture("trends-empty", (80, 24))).contains("no copy and no replica")
-    );
-    assert!(text(&picture("trends-failed", (120, 40))).contains("LB-HISTORY-001"));
-    let mut old = picture("trends", (120, 40));
-    let later = old.now + Dur::secs(3_600);
-    update(&mut old, Msg::Now(later));
-    old.settle();
-    assert!(text(&old).contains("newer looks are not in it"), "{}", text(&old));
 }

@@ -67,7 +67,7 @@ impl World {
     pub fn new() -> Self {
         let world = Self { dir: tempfile::tempdir().unwrap() };
         let stores = format!(
-            "schema = 1\n[[store]]\nid = \"backups\"\nurl = \"file://{}\"\nregion = \"there\"\nquota = \"1GiB\"\n",
+            "schema = 1\n[[store]]\nid = \"backups\"\nurl = \"file://{}\"\nregion = \"there\"\nquota = \"1GiB\"\nprice = {{ currency = \"EUR\", gib_month = 1024 }}\n",
             world.path("store").display()
         );
         let files = [
@@ -151,6 +151,11 @@ fn a_rehearsal_makes_the_next_estimate_a_drilled_one() {
     let estimate = workload["rto"]["estimate_s"].as_f64().unwrap();
     assert!((90.05..95.0).contains(&estimate), "{estimate}");
     assert!(workload["rto"]["p90_s"].as_f64().unwrap() >= estimate - 1.0);
+    // A thousand and twenty-four a GiB is one a MiB, and 1.1 MiB are there.
+    let costs = &workload["costs"][0];
+    assert!((1.05..1.2).contains(&costs["a_month"].as_f64().unwrap()), "{costs}");
+    assert_eq!((&costs["currency"], &costs["at_most"]), (&"EUR".into(), &false.into()));
+    assert_eq!(&workload["assets"][0]["copies"][0]["costs"], costs);
     assert!(workload["drilled_at"].is_string() && workload["home"] == "here", "{workload:#}");
     // A plan that says something else has not been drilled.
     let other = RUNBOOK.replace("id = \"switch\"", "id = \"turn\"");

@@ -106,7 +106,7 @@ pub async fn act(job: &Job<'_>, action: &Action) -> Done {
         answer[&part.asset.name] = json!({
             "point": part.chosen.as_ref().map(|c| &c.id),
             "lands": part.chosen.as_ref().and_then(|c| c.lands),
-            "into": part.into, "bytes": bytes, "files": files,
+            "store": part.copy.store, "into": part.into, "bytes": bytes, "files": files,
         });
         last = told;
         if last.result != AttemptResult::Succeeded {

@@ -72,7 +72,15 @@ const STORE: &[KeyDef] = &[
     KeyDef::new("expect", Table(EXPECT), "What its settings must be."),
     KeyDef::new("managed_by", Text, "What made it, such as `terraform:aws_s3_bucket.b`."),
     KeyDef::new("quota", Size, "How much it may hold."),
+    KeyDef::new("price", Table(PRICE), "What it charges, for the cost of each copy."),
     KeyDef::new("online", Bool, "false for media that is away by design."),
+];
+
+const PRICE: &[KeyDef] = &[
+    KeyDef::new("currency", Text, "In what it is counted, such as `USD`; only alike ones are added up."),
+    KeyDef::new("gib_month", Number, "For a GiB kept a month."),
+    KeyDef::new("thousand_requests", Number, "For a thousand requests."),
+    KeyDef::new("gib_out", Number, "For a GiB read from elsewhere, as a restore does."),
 ];
 
 const CREDENTIALS: KeyType = Either(&[

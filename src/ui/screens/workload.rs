@@ -2,12 +2,14 @@
 //! would take, what a recovery would use, and every copy and replica.
 
 use lifeboat_core::{
+    assess::past::{Costs, copy_costs, together},
     assess::{CopyView, HealthView, Judged, ReplicaView, Verdict, WorkloadView},
     model::*,
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{empty, sides, stores::cost, top};
+use crate::app::copies as copies_of;
 use crate::ui::{
     Cx, Role, bar,
     flow::{Flow, heading},
@@ -52,6 +54,9 @@ fn standing(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
     for health in &view.health {
         flow.pair(cx, "health", health_words(cx, health));
     }
+    for costs in paid(cx, view) {
+        flow.pair(cx, "costs", vec![cx.span(costs.words(), Role::Text)]);
+    }
     flow.gap();
     flow.heading(cx, "Why");
     if view.reasons.is_empty() {
@@ -63,6 +68,13 @@ fn standing(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
     }
     flow.gap();
     flow.rest()
+}
+
+/// Where prices are given; each currency by itself.
+fn paid(cx: &Cx<'_>, view: &WorkloadView) -> Vec<Costs> {
+    let (Some(estate), Some(seen)) = (&cx.app.estate, &cx.app.seen) else { return Vec::new() };
+    let keys = copies_of(estate, &view.id).into_iter();
+    together(keys.filter_map(|key| copy_costs(estate, &key, &seen.learned)))
 }
 
 fn health_words(cx: &Cx<'_>, health: &HealthView) -> Vec<Span<'static>> {

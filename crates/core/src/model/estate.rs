@@ -213,6 +213,18 @@ pub struct Store {
     pub managed_by: Option<String>,
     pub quota: Option<Size>,
     pub online: Option<bool>,
+    pub price: Option<Price>,
+}
+
+/// What a store charges, in whatever currency; only alike ones are added up.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Price {
+    pub currency: Option<String>,
+    pub gib_month: Option<f64>,
+    pub thousand_requests: Option<f64>,
+    /// For reading it from elsewhere, as a restore does.
+    pub gib_out: Option<f64>,
 }
 
 /// `"ambient"`, `{ env_prefix }`, `{ profile }` or a reference.

@@ -59,6 +59,8 @@ pub struct CopyTrend {
     pub size: Option<u64>,
     /// How the size of a point grows, in bytes a day.
     pub growth: Option<Growth>,
+    /// Sizes of all its points together.
+    pub stored: Option<u64>,
     /// What one look costs on average.
     pub requests: Option<f64>,
     pub bytes: Option<f64>,

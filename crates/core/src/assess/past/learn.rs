@@ -177,6 +177,7 @@ fn trend(past: &CopyPast, now: Time) -> CopyTrend {
         answered,
         size: newest.and_then(|p| p.size_bytes),
         growth: room::of_points(past),
+        stored: past.stored.last().filter(|v| *v >= 0.0).map(|v| v as u64),
         requests: mean(&past.requests),
         bytes: mean(&past.bytes),
     }

@@ -3,6 +3,7 @@
 //! Functions of what the history keeps; a new kind of anomaly is a function in
 //! the file of what it is about, and a call in `Learner::copy` or `link`.
 
+mod cost;
 mod fit;
 mod kept;
 mod lag;
@@ -13,6 +14,7 @@ mod room;
 #[cfg(test)]
 mod tests;
 
+pub use cost::{Costs, copy_costs, together};
 pub use fit::{Fit, Usual, theil_sen};
 pub use learn::Learner;
 pub(crate) use learn::apply;

@@ -444,3 +444,34 @@ fn wild_values_do_no_harm() {
     learned(past, t(60 * HOUR), &[]);
     follows(minutes(40, |n| wild[n as usize % wild.len()]), None, t(40 * 60));
 }
+
+#[test]
+fn a_copy_costs_what_it_stores_and_what_looking_at_it_asks() {
+    let mut estate = estate();
+    let learned = |requests: Option<f64>, stored: Option<u64>| {
+        let trend = CopyTrend { requests, stored, size: Some(1 << 30), ..CopyTrend::default() };
+        Learned { copies: [(key(), trend)].into(), ..Learned::default() }
+    };
+    let known = learned(Some(20.0), Some(100 << 30));
+    assert_eq!(copy_costs(&estate, &key(), &known), None, "no price is given");
+    let price = Price {
+        currency: Some("USD".into()),
+        gib_month: Some(0.02),
+        thousand_requests: Some(0.005),
+        gib_out: Some(0.09),
+    };
+    estate.stores[0].price = Some(price);
+    let costs = copy_costs(&estate, &key(), &known).unwrap();
+    // 100 GiB at 0.02; 2,880 looks of 20 requests a month, at 0.005 a thousand.
+    assert_eq!((costs.keeping, costs.restoring), (2.0, 0.09));
+    assert!((costs.looking - 0.288).abs() < 1e-9, "{}", costs.looking);
+    assert_eq!(costs.words(), "2.29 USD a month, 0.09 USD to restore once");
+    let partly = copy_costs(&estate, &key(), &learned(None, Some(100 << 30))).unwrap();
+    assert_eq!(partly.words(), "2.00 USD a month, 0.09 USD to restore once, of what is known");
+    estate.workloads[0].assets[0].copies[0].format = "restic".into();
+    let shared = copy_costs(&estate, &key(), &known).unwrap();
+    assert!(shared.words().starts_with("at most 2.29 USD"), "{}", shared.words());
+    let other = Costs { currency: Some("EUR".into()), ..costs.clone() };
+    let sums = together([costs.clone(), other, costs].into_iter());
+    assert_eq!((sums.len(), sums[0].keeping, sums[0].restoring), (2, 4.0, 0.09));
+}
