@@ -1,6 +1,7 @@
 //! The one HTTP client: bounds, error classes, counters, secrets; stores on top of it.
 //! A new way to be told "no" is one variant in `error`; a new kind of store one file in `store`.
 
+pub mod dns;
 mod error;
 mod guard;
 mod http;
