@@ -2,13 +2,21 @@
 //! A new kind is one new file with its `StepDef` and one line in `STEPS`.
 
 mod approve;
+mod around;
 pub mod attempt;
 mod command;
+mod copy;
 mod decide;
+mod dns;
 mod http;
-mod later;
 mod manual;
+mod notify;
+pub mod restore;
+mod runbook;
+mod tool;
 mod watching;
+
+pub use around::{Around, Spot, references};
 
 use lifeboat_core::model::StepDef;
 
@@ -22,9 +30,9 @@ pub const STEPS: &[StepDef] = &[
     watching::WAIT,
     command::DEF,
     http::DEF,
-    later::DNS,
-    later::RESTORE,
-    later::COPY,
-    later::NOTIFY,
-    later::RUNBOOK,
+    dns::DEF,
+    restore::DEF,
+    copy::DEF,
+    notify::DEF,
+    runbook::DEF,
 ];

@@ -49,6 +49,7 @@ pub enum Action {
     GoStores,
     GoFindings,
     GoLosses,
+    GoTrends,
     GoIncident,
     GoRunbooks,
     GoRuns,
@@ -82,6 +83,15 @@ pub enum Action {
     PauseRun,
     CancelRun,
     NoteRun,
+    RecheckRun,
+    RollBackRun,
+    HandOver,
+    TakeOver,
+    AdoptRun,
+    Ungraceful,
+    DoneOutside,
+    UndoStep,
+    EditPlan,
     PickToggle,
     PickKeep,
     TextAccept,
@@ -146,6 +156,15 @@ actions! {
     PauseRun      "pause"        Run        ["P"]                4 "pause"     "Pause the run, or let it go on" acts;
     CancelRun     "cancel"       Run        ["X"]                5 "cancel"    "Cancel the run" acts;
     NoteRun       "note"         Run        ["n"]                6 "note"      "Write a note into the run's journal" acts;
+    RecheckRun    "check-again"  Run        ["c"]                0 ""          "Look again at what was looked at before the run" acts;
+    RollBackRun   "roll-back"    Run        ["B"]                7 "roll back" "Take back everything that can be" acts;
+    HandOver      "hand-over"    Run        ["H"]                0 ""          "Offer the command to somebody else" acts;
+    TakeOver      "take-over"    Run        ["C"]                0 ""          "Take the command of the run" acts;
+    AdoptRun      "adopt"        Run        ["A"]                0 ""          "Take over what was done elsewhere" acts;
+    Ungraceful    "ungraceful"   Run        ["U"]                0 ""          "Leave out what only a graceful move needs" acts;
+    DoneOutside   "done-outside" Run        ["O"]                0 ""          "The selected step was done without Lifeboat" acts;
+    UndoStep      "undo"         Run        ["Z"]                0 ""          "Take the selected step back" acts;
+    EditPlan      "edit"         Run        ["E"]                0 ""          "Change the selected step for this run" acts;
     WhatIf        "what-if"      Everywhere ["w"]                3 "what if"   "See everything as if regions were gone";
     Declare       "declare"      Everywhere ["D"]                4 "declare"   "Declare an incident" acts;
     GoRunbooks    "runbooks"     Everywhere ["r", "7"]           5 "runbooks"  "Runbooks";
@@ -160,6 +179,7 @@ actions! {
     GoStores      "stores"       Everywhere ["4"]                0 ""          "Stores";
     GoFindings    "findings"     Everywhere ["5"]                0 ""          "Findings: policy checks that fail";
     GoLosses      "losses"       Everywhere ["L"]                8 "losses"    "Every single loss beside the others, worst first";
+    GoTrends      "trends"       Everywhere ["t"]                0 ""          "What is remembered of the workload, and where it leads";
     GoIncident    "incident"     Everywhere ["6"]                0 ""          "Incident: declare or wait";
     GoRuns        "runs"         Everywhere ["8"]                9 "runs"      "Runs, past and open";
     GoLog         "log"          Everywhere ["9"]                10 "log"      "Problems and what to do about them";

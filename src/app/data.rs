@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lifeboat_core::{assess::Assessor, model::*, run::RunView};
 
-use super::{App, Effect, LogLine, Msg, Paint, Screen, Trust};
+use super::{App, Effect, LogLine, Msg, Paint, Screen, Trust, trend};
 
 /// Lines of the log that are kept.
 const LOG: usize = 500;
@@ -37,9 +37,18 @@ pub fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Observed(seen) => {
             app.seen = Some(seen);
             changed(app, Paint::Soon);
+            return trend::again(app);
         }
         Msg::Points(key, report) => points(app, key, Ok(report)),
         Msg::PointsFailed(key, problem) => points(app, key, Err(problem)),
+        Msg::Past(workload, past) => {
+            if let Err(problem) = &past {
+                log(app, problem.clone());
+            }
+            let remembered = past.map(|past| trend::of(app, &workload, &past));
+            app.pasts.insert(workload, remembered);
+            app.wants(Paint::Now);
+        }
         Msg::Runs(mut runs) => {
             runs.sort_by(|a, b| (b.started_at, &b.id).cmp(&(a.started_at, &a.id)));
             app.runs = runs;

@@ -3,7 +3,7 @@
 use lifeboat_core::{model::*, run::RunState, run::Verb};
 
 use super::{
-    Action, App, Effect, Input, Key, KeyCode, Layer, Mouse, Paint, Scope, Screen, Trust, Zoom, ask,
+    Action, App, Effect, Input, Key, KeyCode, Layer, Mouse, Order, Paint, Scope, Screen, Trust, Zoom, ask,
     layer::{Pick, help_lines, palette_items},
     rows,
 };
@@ -43,17 +43,39 @@ pub fn unavailable(app: &App, action: Action) -> Option<String> {
         Action::Declare if app.incident.is_some() => "An incident is declared already.",
         Action::Declare | Action::WhatIf if !app.live => "Nothing has been seen yet.",
         Action::StandDown if app.incident.is_none() => "No incident is declared.",
-        Action::Answer | Action::PauseRun | Action::CancelRun | Action::NoteRun if run.is_none() => {
-            "No run is shown."
+        Action::Answer | Action::NoteRun if run.is_none() => "No run is shown.",
+        action if of_open_run(action) && run.is_none() => "No run is shown.",
+        action if of_open_run(action) && run.is_some_and(|v| v.run.state.is_over()) => "The run is over.",
+        Action::RecheckRun if run.is_some_and(|v| v.run.state != RunState::Prechecking) => {
+            "The run has begun: nothing is looked at before it any more."
         }
-        Action::PauseRun | Action::CancelRun if run.is_some_and(|v| v.run.state.is_over()) => {
-            "The run is over."
+        Action::DoneOutside | Action::UndoStep | Action::EditPlan if ask::selected(app).is_none() => {
+            "No step is selected."
         }
         Action::GoRun if app.open_run().is_none() && app.runs.is_empty() => "There is no run yet.",
         Action::GoWorkload | Action::GoPoints if app.glance.rows.is_empty() => "There is no workload yet.",
         _ => return None,
     };
     Some(needs.into())
+}
+
+/// What moves a run that is not over.
+fn of_open_run(action: Action) -> bool {
+    use Action::*;
+    matches!(
+        action,
+        PauseRun
+            | CancelRun
+            | RecheckRun
+            | RollBackRun
+            | HandOver
+            | TakeOver
+            | AdoptRun
+            | Ungraceful
+            | DoneOutside
+            | UndoStep
+            | EditPlan
+    )
 }
 
 pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
@@ -103,9 +125,30 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::PauseRun => return pause(app),
         Action::CancelRun => ask::cancel(app),
         Action::NoteRun => ask::note(app),
+        Action::RecheckRun => return recheck(app),
+        Action::RollBackRun => ask::order(app, Order::RollBack),
+        Action::HandOver => ask::order(app, Order::HandOver),
+        Action::TakeOver => ask::order(app, Order::TakeOver),
+        Action::AdoptRun => ask::order(app, Order::Adopt),
+        Action::Ungraceful => ask::order(app, Order::Ungraceful),
+        Action::DoneOutside => of_step(app, Order::Outside),
+        Action::UndoStep => of_step(app, Order::Undo),
+        Action::EditPlan => of_step(app, Order::Edit),
         go => return navigate(app, go),
     }
     vec![]
+}
+
+/// Looking changes nothing: no form is asked for.
+fn recheck(app: &App) -> Vec<Effect> {
+    let run = app.run().map(|v| v.run.id.clone());
+    run.map(|run| Effect::Verb { run, verb: Verb::Recheck }).into_iter().collect()
+}
+
+fn of_step(app: &mut App, order: impl FnOnce(StepId) -> Order) {
+    if let Some(step) = ask::selected(app) {
+        ask::order(app, order(step));
+    }
 }
 
 fn back(app: &mut App) -> Vec<Effect> {
@@ -190,7 +233,7 @@ fn travel(app: &mut App, action: Action) {
 /// The workload that a screen is about, or whose line is selected on it.
 fn workload(app: &App) -> Option<WorkloadId> {
     let of_way = app.way.iter().rev().find_map(|s| match s {
-        Screen::Workload(id) => Some(id.clone()),
+        Screen::Workload(id) | Screen::Trends(id) => Some(id.clone()),
         Screen::Points(key) => Some(key.workload.clone()),
         _ => None,
     });
@@ -213,6 +256,7 @@ fn navigate(app: &mut App, action: Action) -> Vec<Effect> {
         Action::GoStores => Some(Screen::Stores),
         Action::GoFindings => Some(Screen::Findings),
         Action::GoLosses => Some(Screen::Losses),
+        Action::GoTrends => return show_trends(app),
         Action::GoIncident => Some(Screen::Incident),
         Action::GoRunbooks => Some(Screen::Runbooks),
         Action::GoRuns => Some(Screen::Runs),
@@ -292,6 +336,12 @@ fn show_points(app: &mut App, key: CopyKey) -> Vec<Effect> {
     vec![Effect::ReadPoints(key)]
 }
 
+fn show_trends(app: &mut App) -> Vec<Effect> {
+    let Some(id) = workload(app) else { return vec![] };
+    app.go(Screen::Trends(id.clone()));
+    vec![Effect::ReadPast(id)]
+}
+
 fn show_run(app: &mut App, id: RunId) -> Vec<Effect> {
     app.go(Screen::Run(id.clone()));
     vec![Effect::OpenRun(id)]
@@ -316,7 +366,7 @@ fn open(app: &mut App) -> Vec<Effect> {
         Screen::Runs => return show_run(app, RunId::new(&row.id)),
         Screen::Runbooks | Screen::Incident => start(app, &RunbookId::new(&row.id)),
         Screen::Run(_) => return perform(app, Action::Answer),
-        Screen::Points(_) | Screen::Stores | Screen::Log => {}
+        Screen::Points(_) | Screen::Trends(_) | Screen::Stores | Screen::Log => {}
     }
     vec![]
 }

@@ -7,7 +7,6 @@ use lifeboat_core::model::*;
 use super::{ACTIONS, Action, App, Form, Input, Scope, score, unavailable};
 
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there are never more than a few, and a form is what matters")]
 pub enum Layer {
     Help {
         filter: Input,
@@ -27,7 +26,7 @@ pub enum Layer {
         input: Input,
         before: String,
     },
-    Form(Form),
+    Form(Box<Form>),
 }
 
 /// A line of the palette or of help.

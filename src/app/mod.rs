@@ -18,6 +18,7 @@ mod rows;
 pub mod sample;
 mod state;
 mod template;
+mod trend;
 mod zoom;
 
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod tests;
 
 pub use action::{ACTIONS, Action, ActionDef, Scope};
 pub use alarm::alarm;
-pub use ask::{Field, FieldKind, Form, Purpose, evidence};
+pub use ask::{Field, FieldKind, Form, Order, Purpose, evidence};
 pub use fuzzy::score;
 pub use input::Input;
 pub use key::{Key, KeyCode};
@@ -37,6 +38,7 @@ pub use msg::{Declaration, Effect, Hit, Mouse, Msg, Trust};
 pub use rows::{LogLine, Row, copies, log_lines};
 pub use state::{App, AppOptions, Extra, Notice, Paint, Screen};
 pub use template::{Piece, filled, likely, of_run, pieces};
+pub use trend::{Remembered, STALE_AFTER};
 pub use zoom::Zoom;
 
 /// Moves the state by one message and says what is to be done in the world.

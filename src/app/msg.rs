@@ -38,6 +38,7 @@ pub enum Msg {
     Observed(Arc<Observations>),
     Points(CopyKey, Arc<CopyReport>),
     PointsFailed(CopyKey, Problem),
+    Past(WorkloadId, Result<Arc<Past>, Problem>),
     Runs(Vec<RunRow>),
     Run(Arc<RunView>),
     Incident(Option<Arc<Incident>>),
@@ -93,6 +94,8 @@ pub enum Effect {
     /// Ask sources now: of one workload, or all.
     Refresh(Option<WorkloadId>),
     ReadPoints(CopyKey),
+    /// What is kept of a workload over time.
+    ReadPast(WorkloadId),
     StartRun {
         runbook: RunbookId,
         mode: Mode,

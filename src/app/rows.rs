@@ -101,6 +101,11 @@ pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
             let rows = app.comparison.iter().flat_map(|c| &c.rows);
             list(rows.map(|r| (r.lost.to_string(), format!("{} {}", r.lost, r.worst))).collect())
         }
+        Screen::Trends(id) => {
+            let plots =
+                app.pasts.get(id).and_then(|p| p.as_ref().ok()).into_iter().flat_map(|p| p.plots.iter());
+            list(plots.map(|p| (p.id.clone(), format!("{} {}", p.of, p.what))).collect())
+        }
         Screen::Incident => {
             list(next_runbooks(app).into_iter().map(|(w, r)| (r.to_string(), w.to_string())).collect())
         }

@@ -338,6 +338,44 @@ pub fn report() -> CopyReport {
     }
 }
 
+/// A month of a database that grows and of a replica that follows.
+pub fn past() -> Past {
+    let bucket = |at: Time, v: f64| Bucket { at, n: 4, mean: v, min: v * 0.9, max: v * 1.1, last: v };
+    let days = |value: fn(i64) -> f64| Series {
+        days: (0..30).map(|n| bucket(now() - Dur::secs((29 - n) * 86_400), value(n))).collect(),
+        ..Series::default()
+    };
+    let lag = Series {
+        hours: (0..24)
+            .map(|n| bucket(now() - Dur::secs((23 - n) * 3_600), 1.5 + ((n * 7) % 5) as f64))
+            .collect(),
+        ..Series::default()
+    };
+    let point = |n: i64| PastPoint {
+        id: format!("202611{n:02}-020003F"),
+        kind: PointKind::Full,
+        started_at: Some(now() - Dur::secs(n * 86_400 + 900)),
+        completed_at: Some(now() - Dur::secs(n * 86_400 + 200)),
+        size_bytes: Some((48 << 30) - n as u64 * 900_000_000 + (n as u64 * 7_919 % 13) * 400_000_000),
+        state: PointState::Usable,
+        first_seen: now() - Dur::secs(n * 86_400),
+        gone_at: None,
+    };
+    let copy = CopyPast {
+        began: Some(now() - Dur::secs(30 * 86_400)),
+        points: (0..30).map(point).collect(),
+        count: days(|n| 20.0 + (n % 4) as f64),
+        good: days(|n| 40.0 + ((n * 11) % 17) as f64),
+        answered: days(|n| if n == 12 { 0.6 } else { 1.0 }),
+        requests: days(|n| 9.0 + (n % 3) as f64),
+        ..CopyPast::default()
+    };
+    let (workload, asset): (WorkloadId, AssetId) = ("checkout".into(), "orders-db".into());
+    let link = LinkKey { workload: workload.clone(), asset: asset.clone(), index: 0 };
+    let copies = vec![(CopyKey { workload, asset, index: 0 }, copy)];
+    Past { copies, links: vec![(link, lag)], ..Past::default() }
+}
+
 /// The dashboard looking at the sample; `down` is a region that fails.
 pub fn app(options: AppOptions, size: (u16, u16), down: Option<&str>) -> App {
     let estate = estate();
@@ -392,6 +430,11 @@ fn happened(app: &mut App, incident_only: bool) {
     app.settle();
 }
 
+fn trends(app: &mut App) {
+    keys(app, "t");
+    app.jump(super::Screen::Trends("checkout".into()));
+}
+
 /// Every screen and layer, by name.
 pub const PICTURES: &[(&str, Scene)] = &[
     ("overview", |_| {}),
@@ -424,6 +467,22 @@ pub const PICTURES: &[(&str, Scene)] = &[
     ("losses", |app| {
         keys(app, "L");
         app.settle();
+    }),
+    ("trends", |app| {
+        trends(app);
+        update(app, Msg::Past("checkout".into(), Ok(Arc::new(past()))));
+        app.settle();
+        keys(app, "jj");
+    }),
+    ("trends-empty", |app| {
+        trends(app);
+        update(app, Msg::Past("checkout".into(), Ok(Arc::new(Past::default()))));
+    }),
+    ("trends-loading", trends),
+    ("trends-failed", |app| {
+        trends(app);
+        let problem = Problem::new(Code::HISTORY_WRITE, "history.sqlite").because("database is locked");
+        update(app, Msg::Past("checkout".into(), Err(problem)));
     }),
     ("wait-or-declare", |app| {
         let seen = observations(&estate(), now(), Some("eu-west-1"));

@@ -11,7 +11,7 @@ use lifeboat_core::{
     run::{Incident, RunRow, RunView},
 };
 
-use super::{Hit, Key, Keymap, Layer, Row, Scope, Trust, Zoom, alarm, rows};
+use super::{Hit, Key, Keymap, Layer, Remembered, Row, Scope, Trust, Zoom, alarm, rows};
 
 /// An action that the embedding command adds, such as a fault of the demo.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,7 @@ pub enum Screen {
     Stores,
     Findings,
     Losses,
+    Trends(WorkloadId),
     Incident,
     Runbooks,
     Runs,
@@ -83,6 +84,7 @@ impl Screen {
             Self::Stores => "Stores".into(),
             Self::Findings => "Findings".into(),
             Self::Losses => "All single losses".into(),
+            Self::Trends(id) => format!("{id} trends"),
             Self::Incident => "Incident".into(),
             Self::Runbooks => "Runbooks".into(),
             Self::Runs => "Runs".into(),
@@ -151,6 +153,8 @@ pub struct App {
     /// The runbook that was started here and whose run has not shown itself yet.
     pub awaited_run: Option<RunbookId>,
     pub points: BTreeMap<CopyKey, Result<Arc<CopyReport>, Problem>>,
+    /// What is kept of each workload over time, as it was when last asked for.
+    pub pasts: BTreeMap<WorkloadId, Result<Remembered, Problem>>,
     /// What the timeline of each copy shows.
     pub zooms: BTreeMap<CopyKey, Zoom>,
     pub log: VecDeque<super::LogLine>,
@@ -202,6 +206,7 @@ impl App {
             views: BTreeMap::new(),
             awaited_run: None,
             points: BTreeMap::new(),
+            pasts: BTreeMap::new(),
             zooms: BTreeMap::new(),
             log: VecDeque::new(),
             way: vec![Screen::Overview],

@@ -148,6 +148,7 @@ fn follow(
         eprintln!("{}: {}", ask.step, clean_line(&ask.sentence));
     }
     if !state.is_over() {
+        view.doing.iter().for_each(|doing| eprintln!("{}", clean_line(doing)));
         eprintln!("go on with: lifeboat resume {id}");
     }
     Ok(match state {
@@ -251,9 +252,11 @@ fn journals(asked: &Asked) -> Result<std::path::PathBuf, Problem> {
 pub fn report(asked: &Asked, run: &str, format: ReportFormat) -> Result<i32, Problem> {
     let (machine, records) = kept::read(&journals(asked)?, &run.into())?;
     let report = reports::run(machine.run(), &records);
-    match asked.json || format == ReportFormat::Json {
-        true => print_json(&report),
-        false => print(&reports::markdown(&report)),
+    match format {
+        _ if asked.json => print_json(&report),
+        ReportFormat::Json => print_json(&report),
+        ReportFormat::Html => print(&reports::html(&report)),
+        ReportFormat::Md => print(&reports::markdown(&report)),
     }
     Ok(0)
 }

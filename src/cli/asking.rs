@@ -9,18 +9,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::opened::setting;
 use super::{Asked, CheckFormat, block_on, exit, named, print, print_json};
-use crate::engine::{Live, Setting, has_posture, once};
+use crate::engine::{Live, Looking, Setting, has_posture, once};
+use crate::keep::history::{Recorder, Told};
 use crate::report;
 
 /// How long after a failure a probe is asked once more.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// Looks at everything once.
+/// How long an answer waits for what the history has to say.
+pub const RECALL_WITHIN: Duration = Duration::from_secs(20);
+
+/// The history of an estate, for a command that answers and ends.
+pub fn recorder(setting: &Setting) -> Recorder {
+    setting.recorder(|told| {
+        if let Told::Problem(problem) = told {
+            eprintln!("lifeboat: {problem}");
+        }
+    })
+}
+
+/// Looks at everything once, keeps what was seen, and recalls what earlier
+/// looks and runs have shown.
 pub fn look(setting: &Setting) -> Result<Observations, Problem> {
     let live = setting.live(CancellationToken::new());
-    let (prober, clock) = (Arc::new(live.prober()), setting.clock.clone());
-    let seen = once(setting.estate(), prober, Arc::new(live), clock, AGAIN);
-    block_on(seen)
+    let recorder = recorder(setting);
+    let looking = Looking::new(Arc::new(live.prober()), Arc::new(live), setting.clock.clone());
+    let mut seen = block_on(once(setting.estate(), looking.recording(recorder.clone()), AGAIN))?;
+    seen.learned = recorder.settle(RECALL_WITHIN);
+    Ok(seen)
 }
 
 /// The scenario that stands, if an incident was declared.
@@ -45,18 +61,20 @@ fn worst(codes: impl IntoIterator<Item = i32>) -> i32 {
     codes.into_iter().max_by_key(rank).unwrap_or(0)
 }
 
-fn assessed(setting: &Setting) -> Result<Assessment, Problem> {
+/// Judged now, with what the history has taught.
+fn assessed(setting: &Setting) -> Result<(Assessment, Arc<Learned>), Problem> {
     let seen = look(setting)?;
-    Ok(assess(setting.estate(), &seen, setting.clock.now(), &standing(setting)?))
+    let assessment = assess(setting.estate(), &seen, setting.clock.now(), &standing(setting)?);
+    Ok((assessment, seen.learned))
 }
 
 pub fn status(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
     let setting = setting(asked)?;
     let only = only.map(|word| named::workload(setting.estate(), word)).transpose()?;
     let only = only.map(|w| w.id.as_str());
-    let assessment = assessed(&setting)?;
+    let (assessment, learned) = assessed(&setting)?;
     match asked.json {
-        true => print_json(&report::status(setting.estate(), &assessment, only)),
+        true => print_json(&report::status(setting.estate(), &assessment, &learned, only)),
         false => print(&report::status_text(setting.estate(), &assessment, only)),
     }
     let wanted = assessment.workloads.iter().filter(|w| only.is_none_or(|id| w.id == *id));
@@ -66,9 +84,9 @@ pub fn status(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
 
 pub fn check(asked: &Asked, format: CheckFormat) -> Result<i32, Problem> {
     let setting = setting(asked)?;
-    let assessment = assessed(&setting)?;
+    let (assessment, learned) = assessed(&setting)?;
     if asked.json || format == CheckFormat::Json {
-        print_json(&report::status(setting.estate(), &assessment, None));
+        print_json(&report::status(setting.estate(), &assessment, &learned, None));
     } else {
         let bad = assessment.workloads.iter().filter(|w| w.state != State::Ok);
         for w in bad {
@@ -112,12 +130,18 @@ pub fn points(asked: &Asked, subject: &str, span: Option<&str>, until: Option<&s
     let now = setting.clock.now();
     let all = futures::future::join_all(keys.iter().map(|key| live.copy(key, now)));
     let reports = block_on(all)?;
+    let recorder = recorder(&setting);
+    for (key, report) in keys.iter().zip(&reports) {
+        recorder.copy(key, report.as_ref(), now);
+    }
+    let learned = recorder.settle(RECALL_WITHIN);
     let read: Vec<_> = keys
         .iter()
         .zip(&reports)
         .filter_map(|(key, report)| {
             let def = setting.estate().copy(key)?;
-            Some(report::Read { key, def, at: now, report: report.as_ref() })
+            let proofs = learned.proofs.get(key).map_or(&[][..], Vec::as_slice);
+            Some(report::Read { key, def, at: now, report: report.as_ref(), proofs })
         })
         .collect();
     match asked.json {
@@ -217,7 +241,7 @@ pub fn losses(asked: &Asked, mode: &str, clean_before: Option<&str>) -> Result<i
 
 pub fn coverage(asked: &Asked) -> Result<i32, Problem> {
     let setting = setting(asked)?;
-    let assessment = assessed(&setting)?;
+    let (assessment, _) = assessed(&setting)?;
     match asked.json {
         true => print_json(&report::coverage(setting.estate(), &assessment)),
         false => print(&report::coverage_text(setting.estate(), &assessment)),

@@ -169,6 +169,7 @@ fn request(effect: Effect) -> Option<Request> {
     Some(match effect {
         Effect::Refresh(workload) => Request::Refresh(workload),
         Effect::ReadPoints(key) => Request::ReadPoints(key),
+        Effect::ReadPast(workload) => Request::ReadPast(workload),
         Effect::StartRun { runbook, mode, params, incident } => {
             Request::StartRun(Wanted { runbook, mode, params, incident })
         }
@@ -198,6 +199,7 @@ fn msg(event: Event) -> Msg {
         Event::Observed(seen) => Msg::Observed(seen),
         Event::Points(key, Ok(report)) => Msg::Points(key, report),
         Event::Points(key, Err(problem)) => Msg::PointsFailed(key, problem),
+        Event::Past(workload, past) => Msg::Past(workload, past),
         Event::Run(view) => Msg::Run(view),
         Event::Runs(rows) => Msg::Runs(rows),
         Event::Incident(incident) => Msg::Incident(incident),

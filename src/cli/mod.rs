@@ -9,6 +9,7 @@ mod estate;
 mod log;
 mod named;
 mod opened;
+mod remembering;
 mod settings;
 
 pub use crate::engine::VOCABULARY;
@@ -62,6 +63,7 @@ enum CheckFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReportFormat {
     Md,
+    Html,
     Json,
 }
 
@@ -158,6 +160,23 @@ enum Command {
     },
     /// What each asset is protected by, what by nothing, and stores that nobody uses
     Coverage,
+    /// What is remembered of it over time, and where it leads; asks nothing anew
+    Trends {
+        /// One workload; all by default
+        workload: Option<String>,
+    },
+    /// Say that what the history finds odd is as it should be; it learns from it
+    Acknowledge {
+        /// As `check` names it: anomaly-size, early-deletion, …
+        rule: String,
+        /// WORKLOAD/ASSET@STORE
+        subject: String,
+        /// One point; all that stand out by default
+        object: Option<String>,
+        /// Why it is as it should be, for whoever asks later
+        #[arg(long, value_name = "REASON")]
+        why: String,
+    },
     /// Open an incident: what is lost, on what evidence, with what prediction
     Declare {
         #[arg(required = true, value_name = "SELECTOR[=MODE]")]
@@ -216,6 +235,7 @@ pub fn main() -> i32 {
             return if said.use_stderr() { exit::USAGE } else { 0 };
         }
     };
+    crate::net::leave_no_core();
     // The attempt's process is kept bare: nothing of ours may fail in it.
     match cli.command {
         Some(Command::Attempt { dir }) => crate::act::attempt::main(&dir),
@@ -253,6 +273,10 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         }
         Some(Command::Losses { mode, clean_before }) => asking::losses(asked, &mode, clean_before.as_deref()),
         Some(Command::Coverage) => asking::coverage(asked),
+        Some(Command::Trends { workload }) => remembering::trends(asked, workload.as_deref()),
+        Some(Command::Acknowledge { rule, subject, object, why }) => {
+            remembering::acknowledge(asked, &rule, &subject, object.as_deref(), &why)
+        }
         Some(Command::Declare { lost, impact_began }) => {
             acting::declare(asked, &lost, impact_began.as_deref())
         }

@@ -29,14 +29,21 @@ pub struct Live {
 
 impl Live {
     pub fn new(trusted: &TrustedEstate, stop: CancellationToken) -> Self {
-        let estate = trusted.estate().clone();
-        let secrets = Secrets::of(trusted);
+        Self::over(trusted.estate().clone(), Secrets::of(trusted), stop)
+    }
+    /// Of an estate that was checked otherwise, such as a run's own copy.
+    pub fn over(estate: Arc<Estate>, secrets: Secrets, stop: CancellationToken) -> Self {
         Self { estate, http: Http::new(), secrets, stop, cache: None }
     }
     /// Keeps what does not change on disk, below this folder.
     pub fn caching(mut self, dir: PathBuf) -> Self {
         self.cache = Some(Cache::at(dir));
         self
+    }
+
+    /// What is looked at.
+    pub fn estate(&self) -> &Arc<Estate> {
+        &self.estate
     }
 
     pub fn prober(&self) -> Prober {
@@ -82,7 +89,20 @@ impl Live {
         probe::posture::read(&repo, &paths, &Work::new(self.stop.child_token())).await
     }
 
-    async fn open(&self, id: &StoreId) -> Result<store::Repo, Problem> {
+    /// Whether a store answers with the credentials of the estate.
+    pub async fn lists(&self, id: &StoreId) -> Result<(), Problem> {
+        let repo = self.open(id).await?;
+        let work = Work::new(self.stop.child_token());
+        let mut listing = repo.list("", store::ListOptions::delimited());
+        listing.page(&work).await.map(|_| ())
+    }
+
+    /// What the estate's references lead to.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
+    }
+
+    pub(super) async fn open(&self, id: &StoreId) -> Result<store::Repo, Problem> {
         let declared = self.estate.store(id.as_str());
         let declared = declared.ok_or_else(|| Problem::new(Code::STORE_MISSING, id))?;
         Ok(store::open(declared, &self.http, &self.secrets).await?.caching(self.cache.clone()))

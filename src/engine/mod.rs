@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use lifeboat_core::model::{CopyKey, CopyReport, Posture, Problem, StoreId, Time, Vocabulary};
 
 pub use live::Live;
-pub use poll::{Poller, once};
+pub use poll::{Looking, Poller, once};
 pub use session::{Declared, Event, Request, Session, Setting, Wanted};
 pub use sources::{Asked, Source, has_posture, sources};
 

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Asked, Reading, Source, sources};
+use crate::keep::history::Recorder;
 use crate::probe::Probing;
 
 /// The shortest time between two published snapshots.
@@ -25,19 +26,35 @@ const READS_AT_ONCE: usize = 4;
 /// How many probes may be on their way at once: each holds a socket.
 const PROBES_AT_ONCE: usize = 4_096;
 
-/// What asking needs.
-pub struct Means {
+/// With what is asked, and where what was seen is kept.
+#[derive(Clone)]
+pub struct Looking {
     pub probing: Arc<dyn Probing>,
     pub reading: Arc<dyn Reading>,
     pub clock: Arc<dyn Clock>,
+    pub recorder: Option<Recorder>,
+}
+
+impl Looking {
+    pub fn new(probing: Arc<dyn Probing>, reading: Arc<dyn Reading>, clock: Arc<dyn Clock>) -> Self {
+        Self { probing, reading, clock, recorder: None }
+    }
+    #[must_use]
+    pub fn recording(self, recorder: Recorder) -> Self {
+        Self { recorder: Some(recorder), ..self }
+    }
+}
+
+struct Means {
+    by: Looking,
     reads: Semaphore,
     probes: Semaphore,
 }
 
 impl Means {
-    fn new(probing: Arc<dyn Probing>, reading: Arc<dyn Reading>, clock: Arc<dyn Clock>) -> Arc<Self> {
+    fn new(by: Looking) -> Arc<Self> {
         let (reads, probes) = (Semaphore::new(READS_AT_ONCE), Semaphore::new(PROBES_AT_ONCE));
-        Arc::new(Self { probing, reading, clock, reads, probes })
+        Arc::new(Self { by, reads, probes })
     }
 }
 
@@ -65,24 +82,30 @@ async fn ask(means: &Means, source: &Source) -> Found {
     match &source.asked {
         Asked::Probe(key, probe) => {
             let _permit = means.probes.acquire().await;
-            let answer = timeout(bound, means.probing.ask(probe, source.deadline)).await;
+            let answer = timeout(bound, means.by.probing.ask(probe, source.deadline)).await;
             let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::PROBE_TIMEOUT, subject(probe))));
             let result = result.and_then(|reading| match reading.holds {
                 true => Ok(reading),
                 false => Err(Problem::new(Code::PROBE_ANSWER, subject(probe)).because(reading.detail)),
             });
+            if let Some(recorder) = &means.by.recorder {
+                recorder.probe(key, result.as_ref(), means.by.clock.now());
+            }
             Found::Probe(key.clone(), result)
         }
         Asked::Copy(key) => {
             let _permit = means.reads.acquire().await;
-            let now = means.clock.now();
-            let answer = timeout(bound, means.reading.read(key, now)).await;
+            let now = means.by.clock.now();
+            let answer = timeout(bound, means.by.reading.read(key, now)).await;
             let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::STORE_TIMEOUT, key)));
+            if let Some(recorder) = &means.by.recorder {
+                recorder.copy(key, result.as_ref(), means.by.clock.now());
+            }
             Found::Copy(key.clone(), result.map(|report| Box::new(report.summary())))
         }
         Asked::Posture(store) => {
             let _permit = means.reads.acquire().await;
-            let answer = timeout(bound, means.reading.posture(store)).await;
+            let answer = timeout(bound, means.by.reading.posture(store)).await;
             let result = answer.unwrap_or_else(|_| Err(Problem::new(Code::STORE_TIMEOUT, store)));
             Found::Posture(store.clone(), result.map(Box::new))
         }
@@ -151,31 +174,33 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
 pub struct Poller {
     seen: watch::Receiver<Arc<Observations>>,
     refresh: watch::Sender<Option<WorkloadId>>,
+    picture: Arc<Picture>,
     _tasks: JoinSet<()>,
 }
 
 impl Poller {
     /// Must be called on a tokio runtime. `Poller` owns all its tasks.
-    pub fn start(
-        estate: &Estate,
-        probing: Arc<dyn Probing>,
-        reading: Arc<dyn Reading>,
-        clock: Arc<dyn Clock>,
-        stop: &CancellationToken,
-    ) -> Self {
+    pub fn start(estate: &Estate, by: Looking, stop: &CancellationToken) -> Self {
         let all = sources(estate);
         let first = Picture::of(&all);
         let (publish, seen) = watch::channel(Arc::new(first.clone()));
         let picture = Arc::new(Picture { seen: Mutex::new(first), changed: Notify::new() });
         let (refresh, _) = watch::channel(None);
-        let means = Means::new(probing, reading, clock);
+        let means = Means::new(by);
         let mut tasks = JoinSet::new();
         for source in all {
             let work = watch_one(means.clone(), source, picture.clone(), refresh.subscribe());
             tasks.spawn(stop.clone().run_until_cancelled_owned(work).map_drop());
         }
-        tasks.spawn(stop.clone().run_until_cancelled_owned(publisher(picture, publish)).map_drop());
-        Self { seen, refresh, _tasks: tasks }
+        let publishing = publisher(picture.clone(), publish);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(publishing).map_drop());
+        Self { seen, refresh, picture, _tasks: tasks }
+    }
+
+    /// What was seen from now on goes with what the history has taught.
+    pub fn remember(&self, learned: Arc<Learned>) {
+        self.picture.seen.lock().unwrap_or_else(PoisonError::into_inner).learned = learned;
+        self.picture.changed.notify_one();
     }
 
     /// The newest snapshot and its successors.
@@ -230,7 +255,7 @@ async fn watch_one(
             }
             None => 0,
         };
-        picture.record(found, means.clock.now());
+        picture.record(found, means.by.clock.now());
         due = next_due(&source, began, failures);
     }
 }
@@ -271,23 +296,17 @@ fn next_due(source: &Source, last: Instant, failures: u32) -> Instant {
 
 /// Asks everything once, for commands that answer and end. A probe that fails
 /// is asked a second time after `again`, since one failure proves little.
-pub async fn once(
-    estate: &Estate,
-    probing: Arc<dyn Probing>,
-    reading: Arc<dyn Reading>,
-    clock: Arc<dyn Clock>,
-    again: Duration,
-) -> Observations {
+pub async fn once(estate: &Estate, by: Looking, again: Duration) -> Observations {
     let all = sources(estate);
     let mut seen = Picture::of(&all);
-    let means = Means::new(probing, reading, clock);
+    let means = Means::new(by);
     let asked = all.iter().map(|source| async {
         let first = ask(&means, source).await;
-        let at = means.clock.now();
+        let at = means.by.clock.now();
         let second = match (&source.asked, first.failed()) {
             (Asked::Probe(..), Some(_)) => {
                 tokio::time::sleep(again).await;
-                Some((ask(&means, source).await, means.clock.now()))
+                Some((ask(&means, source).await, means.by.clock.now()))
             }
             _ => None,
         };

@@ -15,9 +15,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{self, Driver, Starting, view_of};
-use super::{Live, Poller, Reading};
+use super::{Live, Looking, Poller, Reading};
 use crate::act::attempt::own_program;
 use crate::config::TrustedEstate;
+use crate::keep::history::{self, Recorder, Told};
 use crate::keep::runs::{self, RunFolder, runs_dir};
 use crate::keep::{Places, incidents, last_known};
 
@@ -25,12 +26,16 @@ use crate::keep::{Places, incidents, last_known};
 const KEEP_EVERY: Duration = Duration::from_secs(5);
 /// How long a run that was asked to leave may take to journal what it knows.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+/// How long the history may take to write what was seen last.
+const WRITE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What may be asked of the engine.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     Refresh(Option<WorkloadId>),
     ReadPoints(CopyKey),
+    /// What is kept of a workload over time.
+    ReadPast(WorkloadId),
     StartRun(Wanted),
     /// Take a run up where it stands, or show it where it is over.
     OpenRun(RunId),
@@ -69,6 +74,7 @@ pub struct Declared {
 pub enum Event {
     Observed(Arc<Observations>),
     Points(CopyKey, Result<Arc<CopyReport>, Problem>),
+    Past(WorkloadId, Result<Arc<Past>, Problem>),
     Run(Arc<RunView>),
     Runs(Vec<RunRow>),
     Incident(Option<Arc<Incident>>),
@@ -98,6 +104,18 @@ impl Setting {
     pub fn live(&self, stop: CancellationToken) -> Live {
         let cache = self.places.estate(&self.estate().id).join("cache");
         Live::new(&self.trusted, stop).caching(cache)
+    }
+    /// Keeps what is seen; `tell` hears, on its thread, what follows from all
+    /// of it and what goes wrong.
+    pub fn recorder(&self, tell: impl Fn(Told) + Send + 'static) -> Recorder {
+        Recorder::start(history::Means {
+            path: self.places.estate(&self.estate().id).join("history.sqlite"),
+            bounds: history::Bounds::default(),
+            estate: self.estate().clone(),
+            runs: self.runs(),
+            clock: self.clock.clone(),
+            tell: Box::new(tell),
+        })
     }
     pub fn incidents(&self) -> PathBuf {
         incidents::incidents_dir(&self.places.state, &self.estate().id)
@@ -152,6 +170,8 @@ impl Setting {
                 incident,
                 rto_target: view.as_ref().and_then(|v| v.rto.target),
                 rto_estimate: view.as_ref().and_then(|v| v.rto.estimate),
+                // A dry run shows its steps and begins none.
+                precheck: wanted.mode != Mode::DryRun,
                 by: &self.operator,
                 now,
             },
@@ -165,6 +185,8 @@ impl Setting {
             program: own_program(),
             probing: Arc::new(live.prober()),
             clock: self.clock.clone(),
+            live: live.clone(),
+            inside: None,
         }
     }
 }
@@ -184,8 +206,14 @@ impl Session {
         let stop = CancellationToken::new();
         let live = setting.live(stop.clone());
         let (requests, inbox) = mpsc::unbounded_channel();
+        let (inside, begun) = mpsc::unbounded_channel();
+        let (tell, told) = mpsc::unbounded_channel();
+        // Who no longer listens has left.
+        let recorder = setting.recorder(move |one| drop(tell.send(one)));
         let actor = Actor {
+            inside,
             setting,
+            recorder,
             live,
             events,
             stop: stop.clone(),
@@ -193,7 +221,7 @@ impl Session {
             tasks: JoinSet::new(),
             drives: JoinSet::new(),
         };
-        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox)) }
+        Self { requests, stop, actor: tokio::spawn(actor.serve(inbox, begun, told)) }
     }
 
     pub fn request(&self, request: Request) {
@@ -211,23 +239,28 @@ impl Session {
 
 struct Actor {
     setting: Setting,
+    recorder: Recorder,
     live: Live,
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
     driven: HashMap<RunId, (Verbs, watch::Receiver<Arc<RunView>>)>,
+    /// Where runs inside runs come from, to be answered for like the others.
+    inside: mpsc::UnboundedSender<drive::Inside>,
     tasks: JoinSet<()>,
     drives: JoinSet<RunId>,
 }
 
 impl Actor {
-    async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Request>) {
-        let poller = Poller::start(
-            self.setting.estate(),
-            Arc::new(self.live.prober()),
-            Arc::new(self.live.clone()),
-            self.setting.clock.clone(),
-            &self.stop,
-        );
+    async fn serve(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Request>,
+        mut begun: mpsc::UnboundedReceiver<drive::Inside>,
+        mut told: mpsc::UnboundedReceiver<Told>,
+    ) {
+        let (prober, clock) = (Arc::new(self.live.prober()), self.setting.clock.clone());
+        let looking = Looking::new(prober, Arc::new(self.live.clone()), clock);
+        let looking = looking.recording(self.recorder.clone());
+        let poller = Poller::start(self.setting.estate(), looking, &self.stop);
         self.tasks.spawn(publish(
             self.setting.clone(),
             poller.seen(),
@@ -243,8 +276,20 @@ impl Actor {
                     if let Ok(run) = ended {
                         self.driven.remove(&run);
                     }
+                    self.recorder.runs_changed();
                     self.tell_runs().await;
                 }
+                Some((run, verbs, view)) = begun.recv() => {
+                    self.tasks.spawn(follow(view.clone(), self.events.clone()));
+                    let first = view.borrow().clone();
+                    self.tell(Event::Run(first)).await;
+                    self.driven.insert(run, (verbs, view));
+                    self.tell_runs().await;
+                }
+                Some(one) = told.recv() => match one {
+                    Told::Learned(learned) => poller.remember(learned),
+                    Told::Problem(problem) => self.tell(Event::Problem(problem)).await,
+                },
                 request = inbox.recv() => match request {
                     Some(request) => self.take(request, &poller).await,
                     None => break,
@@ -255,10 +300,17 @@ impl Actor {
         // Each drive journals the end of what it was in the middle of saying.
         while self.drives.join_next().await.is_some() {}
         while self.tasks.join_next().await.is_some() {}
+        drop(poller);
+        let recorder = self.recorder.clone();
+        // What was seen last is written; a disk that hangs is not waited for.
+        let _ = tokio::task::spawn_blocking(move || recorder.flush(WRITE_WITHIN)).await;
     }
 
     async fn take(&mut self, request: Request, poller: &Poller) {
-        let acts = !matches!(request, Request::Refresh(_) | Request::ReadPoints(_) | Request::OpenRun(_));
+        let acts = !matches!(
+            request,
+            Request::Refresh(_) | Request::ReadPoints(_) | Request::ReadPast(_) | Request::OpenRun(_)
+        );
         if acts && self.setting.read_only {
             let refused =
                 Problem::new(Code::RUN_REFUSED, "this dashboard").because("it was started read-only");
@@ -268,6 +320,7 @@ impl Actor {
         match request {
             Request::Refresh(workload) => poller.refresh(workload),
             Request::ReadPoints(key) => self.read_points(key),
+            Request::ReadPast(workload) => self.read_past(workload),
             Request::StartRun(wanted) => match self.setting.start(&wanted) {
                 Ok(folder) => {
                     self.drive(folder, self.live.clone()).await;
@@ -328,10 +381,19 @@ impl Actor {
 
     fn read_points(&mut self, key: CopyKey) {
         let (live, events, clock) = (self.live.clone(), self.events.clone(), self.setting.clock.clone());
-        let stop = self.stop.clone();
+        let (stop, recorder) = (self.stop.clone(), self.recorder.clone());
         self.tasks.spawn(async move {
             let Some(read) = stop.run_until_cancelled(live.read(&key, clock.now())).await else { return };
+            recorder.copy(&key, read.as_ref(), clock.now());
             let _ = events.send(Event::Points(key, read.map(Arc::new))).await;
+        });
+    }
+
+    fn read_past(&self, workload: WorkloadId) {
+        let (events, of) = (self.events.clone(), workload.clone());
+        self.recorder.past(&workload, move |past| {
+            // On the history's own thread, which may wait for a slow screen.
+            let _ = events.blocking_send(Event::Past(of, past.map(Arc::new)));
         });
     }
 
@@ -375,7 +437,9 @@ impl Actor {
         self.driven.insert(id.clone(), (verbs, view.clone()));
         self.tell(Event::Run(first)).await;
         self.tasks.spawn(follow(view, self.events.clone()));
-        let (driver, leave, events) = (self.setting.driver(&live), self.stop.clone(), self.events.clone());
+        let (mut driver, leave, events) =
+            (self.setting.driver(&live), self.stop.clone(), self.events.clone());
+        driver.inside = Some(self.inside.clone());
         self.drives.spawn(async move {
             if let Err(problem) = drive::drive(folder, driver, inbox, publish, leave).await {
                 let _ = events.send(Event::Problem(problem)).await;

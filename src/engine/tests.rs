@@ -8,7 +8,7 @@ use lifeboat_core::model::*;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Poller, Reading, SystemClock, once};
+use super::{Looking, Poller, Reading, SystemClock, once};
 use crate::probe::Probing;
 
 /// A hung region never answers; others answer at once and are counted.
@@ -59,6 +59,10 @@ fn estate(targets: &[&str]) -> Estate {
     .expect("the sample estate")
 }
 
+fn looking(world: &Arc<World>) -> Looking {
+    Looking::new(world.clone(), world.clone(), Arc::new(SystemClock))
+}
+
 fn key(index: usize) -> ProbeKey {
     ProbeKey::WorkloadHealth { workload: "w".into(), index }
 }
@@ -67,7 +71,7 @@ fn key(index: usize) -> ProbeKey {
 async fn one_look_asks_a_failing_probe_twice_and_waits_for_no_hung_one() {
     let world = Arc::new(World::default());
     let estate = estate(&["up", "down", "hung", "unready"]);
-    let seen = once(&estate, world.clone(), world.clone(), Arc::new(SystemClock), Duration::ZERO).await;
+    let seen = once(&estate, looking(&world), Duration::ZERO).await;
     let failures = |n| seen.probes[&key(n)].failures();
     assert_eq!([failures(0), failures(1), failures(2), failures(3)], [0, 2, 2, 2]);
     assert_eq!(seen.probes[&key(2)].problem().map(|p| p.code), Some(Code::PROBE_TIMEOUT));
@@ -80,8 +84,7 @@ async fn one_look_asks_a_failing_probe_twice_and_waits_for_no_hung_one() {
 async fn each_source_keeps_its_own_pace_whatever_the_others_do() {
     let world = Arc::new(World::default());
     let stop = CancellationToken::new();
-    let poller =
-        Poller::start(&estate(&["up", "hung"]), world.clone(), world.clone(), Arc::new(SystemClock), &stop);
+    let poller = Poller::start(&estate(&["up", "hung"]), looking(&world), &stop);
     tokio::time::sleep(Duration::from_secs(105)).await;
     // "up" is asked each 10 s: at about 0, 10 … 100.
     let asked = world.asked.load(Ordering::SeqCst);

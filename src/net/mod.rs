@@ -21,7 +21,7 @@ pub use guard::{Refusal, check_address, resolve};
 pub use http::{Answer, Ask, Http};
 pub use meter::Meter;
 pub use program::ProgramError;
-pub use secret::{Secret, Secrets};
+pub use secret::{Secret, Secrets, leave_no_core};
 pub use thaws::{Archived, Thaws};
 pub use tls::Tls;
 pub use work::Work;

@@ -53,6 +53,14 @@ impl Drop for Secret {
     }
 }
 
+/// Secrets pass through this process: should it fail, no copy of its memory is
+/// left on disk. Where that cannot be set, it is as the system has it.
+pub fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+}
+
 type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// Where the references of one estate lead.

@@ -10,6 +10,8 @@ use lifeboat_core::model::{
 };
 use serde_json::{Value, json};
 
+use super::trends::{copy_trend, lag_trend, stores};
+
 /// An instant to the millisecond, `…Z`.
 pub(super) fn time(at: Time) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
@@ -26,35 +28,44 @@ fn windows(windows: &[Window]) -> Vec<Value> {
     windows.iter().map(|w| json!({"from": time(w.from), "to": time(w.to)})).collect()
 }
 
-fn copy(view: &CopyView, now: Time) -> Value {
+fn copy(view: &CopyView, trend: Option<&CopyTrend>, now: Time) -> Value {
     let gap = |g: &Gap| json!({"from": g.from.map(time), "to": g.to.map(time), "detail": g.detail});
     json!({
         "store": view.on.store, "region": view.on.region, "format": view.on.format,
         "state": view.state, "reason": view.reason, "observed_at": view.observed_at.map(time),
         "last_good": point(view.last_good(), now), "points": view.points(),
         "windows": windows(view.windows()), "gaps": view.gaps().iter().map(gap).collect::<Vec<_>>(),
-        "cost": view.summary.as_ref().map(|s| s.cost),
+        "cost": view.summary.as_ref().map(|s| s.cost), "trend": trend.map(copy_trend),
     })
 }
 
-fn replica(view: &ReplicaView) -> Value {
+fn replica(view: &ReplicaView, trend: Option<&LagTrend>) -> Value {
     json!({
         "region": view.region, "state": view.state, "reason": view.reason, "lag_s": view.lag,
-        "received_through": view.received.map(time), "observed_at": view.observed_at.map(time),
+        "received_through": view.received.map(time), "observed_at": view.observed_at.map(time), "lag": trend.map(lag_trend),
     })
 }
 
-fn asset(view: &AssetView, now: Time) -> Value {
+fn asset(of: &WorkloadView, view: &AssetView, learned: &Learned, now: Time) -> Value {
+    let (workload, asset) = (&of.id, &view.id);
+    let copied = |c: &CopyView| {
+        let key = CopyKey { workload: workload.clone(), asset: asset.clone(), index: c.index };
+        copy(c, learned.copies.get(&key), now)
+    };
+    let replicated = |r: &ReplicaView| {
+        let key = LinkKey { workload: workload.clone(), asset: asset.clone(), index: r.index };
+        replica(r, learned.lags.get(&key))
+    };
     json!({
         "id": view.id, "layer": view.layer,
         "last_good": point(view.last_good.as_ref(), now),
         "last_proven": point(view.last_proven.as_ref(), now),
-        "copies": view.copies.iter().map(|c| copy(c, now)).collect::<Vec<_>>(),
-        "replicas": view.replicas.iter().map(replica).collect::<Vec<_>>(),
+        "copies": view.copies.iter().map(copied).collect::<Vec<_>>(),
+        "replicas": view.replicas.iter().map(replicated).collect::<Vec<_>>(),
     })
 }
 
-fn workload(view: &WorkloadView, now: Time) -> Value {
+fn workload(view: &WorkloadView, learned: &Learned, now: Time) -> Value {
     let sentences: Vec<_> = view.reasons.iter().map(ToString::to_string).collect();
     json!({
         "id": view.id, "tier": view.tier, "state": view.state, "home": view.home, "reasons": sentences,
@@ -67,12 +78,13 @@ fn workload(view: &WorkloadView, now: Time) -> Value {
             "basis": view.rto.basis,
         },
         "if_home_lost": {"verdict": view.if_home_lost.verdict, "to": view.if_home_lost.to},
-        "assets": view.assets.iter().map(|a| asset(a, now)).collect::<Vec<_>>(),
+        "drilled_at": learned.drilled.get(&view.id).copied().map(time),
+        "assets": view.assets.iter().map(|a| asset(view, a, learned, now)).collect::<Vec<_>>(),
     })
 }
 
 /// `status`, of one workload or of all.
-pub fn status(estate: &Estate, assessment: &Assessment, only: Option<&str>) -> Value {
+pub fn status(estate: &Estate, assessment: &Assessment, learned: &Learned, only: Option<&str>) -> Value {
     let regions = assessment.regions.iter();
     let wanted = assessment.workloads.iter().filter(|w| only.is_none_or(|id| w.id == *id));
     json!({
@@ -80,7 +92,8 @@ pub fn status(estate: &Estate, assessment: &Assessment, only: Option<&str>) -> V
         "regions": regions.map(|r| json!({
             "id": r.id, "state": r.state, "observed_at": r.observed_at.map(time),
         })).collect::<Vec<_>>(),
-        "workloads": wanted.map(|w| workload(w, assessment.at)).collect::<Vec<_>>(),
+        "workloads": wanted.map(|w| workload(w, learned, assessment.at)).collect::<Vec<_>>(),
+        "stores": stores(learned),
         "findings": assessment.findings, "accepted": assessment.accepted,
     })
 }
@@ -91,9 +104,21 @@ pub struct Read<'a> {
     pub def: &'a CopyDef,
     pub at: Time,
     pub report: Result<&'a CopyReport, &'a Problem>,
+    /// Restores of it that were checked.
+    pub proofs: &'a [Proof],
 }
 
 impl Read<'_> {
+    /// The newest point that is there and has a proof that holds, up to the
+    /// instant it was restored to.
+    fn last_proven(&self) -> Option<PointRef> {
+        let report = self.report.ok()?;
+        let there = |proof: &&Proof| report.points.iter().find(|p| p.id == proof.point);
+        let holding = self.proofs.iter().filter(|p| p.holds(self.at));
+        let (proof, point) =
+            holding.filter_map(|p| Some((p, there(&p)?))).max_by_key(|(p, _)| (p.instant, p.at))?;
+        Some(PointRef { id: point.id.clone(), at: proof.instant, size_bytes: point.size_bytes })
+    }
     pub fn state(&self) -> State {
         match self.report.map(CopyReport::summary) {
             Err(_) => State::Unknown,
@@ -129,6 +154,7 @@ fn points_of(read: &Read) -> Value {
                 summary.newest_trouble.map(|(state, why)| format!("newest is {}: {why}", state.as_str()));
             value["reason"] = json!(trouble);
             value["last_good"] = point(summary.last_good.as_ref(), read.at);
+            value["last_proven"] = point(read.last_proven().as_ref(), read.at);
             value["points"] = report.points.iter().map(one_point).collect();
             value["windows"] = json!(windows(&report.windows));
             value["gaps"] = report.gaps.iter().map(one_gap).collect();

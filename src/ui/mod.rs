@@ -8,6 +8,7 @@ mod flow;
 mod frame;
 mod layers;
 mod map;
+mod plot;
 mod screens;
 mod symbols;
 mod table;

@@ -479,3 +479,57 @@ fn where_a_run_goes_and_what_is_dangerous_about_a_plan_is_not_cut_off() {
     app.settle();
     assert!(text(&app).contains("10 more"), "{}", text(&app));
 }
+
+#[test]
+fn what_was_looked_at_before_a_run_is_shown_until_it_begins() {
+    use lifeboat_core::run::{CheckState, PrecheckItem, RunState};
+    let mut app = picture("run", (120, 40));
+    let id = app.views.keys().next().unwrap().clone();
+    let mut view = (*app.views[&id]).clone();
+    let run = std::sync::Arc::make_mut(&mut view.run);
+    let item = |id: &str, state, detail: &str| PrecheckItem {
+        id: id.into(),
+        what: format!("what {id} is"),
+        state,
+        detail: detail.into(),
+        overridable: true,
+        overridden: None,
+    };
+    run.state = RunState::Prechecking;
+    run.precheck = vec![item("a", CheckState::Ok, "3 objects"), item("b", CheckState::Red, "it is \u{1b}[2Jgone")];
+    update(&mut app, Msg::Run(Arc::new(view.clone())));
+    let shown = text(&app);
+    let at = |wanted: &str| shown.find(wanted).unwrap_or_else(|| panic!("{wanted} in\n{shown}"));
+    assert!(at("red") < at("3 objects"), "what stops the run comes first");
+    assert!(shown.contains("what b is: it is ^[[2Jgone"), "{shown}");
+    std::sync::Arc::make_mut(&mut view.run).state = RunState::Running;
+    update(&mut app, Msg::Run(Arc::new(view)));
+    assert!(!text(&app).contains("3 objects"));
+}
+
+#[test]
+fn trends_show_each_figure_and_where_the_selected_one_leads() {
+    for (size, dots) in [((200, 60), 60), ((120, 40), 40), ((80, 24), 25)] {
+        let text = text(&picture("trends", size));
+        for fact in ["Trends of Checkout", "orders-db in backups-fra", "size of a point", "a day", "48 GiB"] {
+            assert!(text.contains(fact), "{size:?} lacks {fact}:\n{text}");
+        }
+        let braille = text.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+        assert!(braille >= dots, "{braille} cells at {size:?}:\n{text}");
+        assert!(size.0 < 120 || text.contains("foreseen from here"), "{text}");
+    }
+    let plain = Look::new("dark", Depth::None, false).unwrap();
+    let ascii = lines(&drawn(&picture("trends", (120, 40)), &plain).0).join("\n");
+    assert!(ascii.is_ascii() && ascii.contains("***"), "{ascii}");
+    assert!(text(&picture("trends-loading", (80, 24))).contains("is being read"));
+    assert!(
+        text(&picture("trends-empty", (80, 24))).contains("nothing is remembered yet")
+            || text(&picture("trends-empty", (80, 24))).contains("no copy and no replica")
+    );
+    assert!(text(&picture("trends-failed", (120, 40))).contains("LB-HISTORY-001"));
+    let mut old = picture("trends", (120, 40));
+    let later = old.now + Dur::secs(3_600);
+    update(&mut old, Msg::Now(later));
+    old.settle();
+    assert!(text(&old).contains("newer looks are not in it"), "{}", text(&old));
+}

@@ -2,11 +2,9 @@
 //! verbs, leaving, http steps, and a journal whose disk fails.
 
 use std::{
-    collections::BTreeMap,
     fs,
     io::{self, Read as _, Write as _},
     net::TcpListener,
-    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,113 +13,17 @@ use std::{
     time::Duration,
 };
 
-use lifeboat::{
-    engine::{
-        SystemClock,
-        drive::{Asked, Driver, Starting, drive, start, view_of},
-    },
-    keep::{
-        journal::{Journal, Sink},
-        runs::{RunFolder, attempt_dir},
-    },
-    net::{Http, Secrets},
-    probe::Prober,
+use lifeboat::keep::{
+    journal::{Journal, Sink},
+    runs::attempt_dir,
 };
 use lifeboat_core::{
     model::*,
-    run::{Mode, RunState, RunView, StepStatus, Verb},
+    run::{RunState, StepStatus, Verb},
 };
 use serde_json::{Value, json};
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
-use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-
-struct World {
-    dir: tempfile::TempDir,
-    run: PathBuf,
-}
-
-struct Live {
-    verbs: mpsc::Sender<Asked>,
-    view: watch::Receiver<Arc<RunView>>,
-    leave: CancellationToken,
-    done: JoinHandle<Result<RunState, Problem>>,
-}
-
-impl World {
-    fn new(steps: Value) -> (Self, RunFolder) {
-        let dir = tempfile::tempdir().unwrap();
-        let runbook = json!({ "id": "move", "title": "Move", "kind": "failover", "step": steps });
-        let estate = Estate {
-            id: "northwind".into(),
-            runbooks: vec![serde_json::from_value(runbook).unwrap()],
-            ..Estate::default()
-        };
-        let from = Starting {
-            state: dir.path(),
-            estate: &estate,
-            trust: "00".into(),
-            runbook: &"move".into(),
-            params: &BTreeMap::new(),
-            mode: Mode::Live,
-            incident: None,
-            rto_target: None,
-            rto_estimate: None,
-            by: &"ada".into(),
-            now: chrono::Utc::now(),
-        };
-        let folder = start(from, |to: &Path| {
-            fs::create_dir(to).map_err(|e| Problem::new(Code::STATE_WRITE, to.display()).because(e))
-        });
-        let folder = folder.unwrap();
-        (Self { run: folder.dir.clone(), dir }, folder)
-    }
-    fn open(&self) -> RunFolder {
-        RunFolder::open_dir(&self.run).unwrap()
-    }
-    fn count(&self) -> PathBuf {
-        self.dir.path().join("count")
-    }
-    fn attempts(&self, step: &str) -> usize {
-        (1..).take_while(|n| attempt_dir(&self.run, &step.into(), *n).join("started").exists()).count()
-    }
-}
-
-fn go(folder: RunFolder) -> Live {
-    let driver = Driver {
-        by: "ada".into(),
-        program: env!("CARGO_BIN_EXE_lifeboat").into(),
-        probing: Arc::new(Prober::new(Http::new(), Secrets::new(folder.estate(), []))),
-        clock: Arc::new(SystemClock),
-    };
-    let (verbs, asked) = mpsc::channel(8);
-    let (shown, view) = watch::channel(Arc::new(view_of(&folder.machine().unwrap())));
-    let leave = CancellationToken::new();
-    let done = tokio::spawn(drive(folder, driver, asked, shown, leave.clone()));
-    Live { verbs, view, leave, done }
-}
-
-impl Live {
-    async fn verb(&self, verb: Verb) -> Result<(), Problem> {
-        let (answer, told) = oneshot::channel();
-        self.verbs.send(("ada".into(), verb, answer)).await.unwrap();
-        told.await.unwrap()
-    }
-    async fn until(&mut self, what: &str, seen: impl Fn(&RunView) -> bool) -> Arc<RunView> {
-        let shown = tokio::time::timeout(PATIENCE, self.view.wait_for(|v| seen(v))).await;
-        let view = shown.unwrap_or_else(|_| panic!("waited in vain for {what}"));
-        view.unwrap_or_else(|_| panic!("the run ended before {what}")).clone()
-    }
-    /// Nobody can ask any more: it ends where a person would be needed.
-    async fn end(self) -> Result<RunState, Problem> {
-        drop(self.verbs);
-        tokio::time::timeout(PATIENCE, self.done).await.expect("the run to end").unwrap()
-    }
-}
+use super::driven::{PATIENCE, World, go};
 
 fn command(id: &str, script: &str, more: Value) -> Value {
     let mut step = json!({ "id": id, "kind": "command", "options": { "run": ["sh", "-c", script] } });
@@ -133,7 +35,7 @@ fn command(id: &str, script: &str, more: Value) -> Value {
 async fn a_destructive_step_acts_only_after_its_name_was_typed() {
     let more = json!({ "destructive": true, "target": "eu-central-1" });
     let (world, folder) = World::new(json!([command("promote", "echo promoted", more)]));
-    let mut live = go(folder);
+    let mut live = go(&world, folder);
     let view = live.until("the question", |v| !v.asks.is_empty()).await;
     assert_eq!(view.run.state, RunState::Waiting);
     let confirm = |typed: &str| Verb::Confirm { step: "promote".into(), typed: typed.into() };
@@ -152,7 +54,7 @@ async fn output_is_seen_while_it_is_printed_and_a_cancel_ends_the_group() {
     let script = "trap 'echo told; exit 3' TERM; echo hello; sleep 600 & wait";
     let (world, folder) =
         World::new(json!([command("long", script, json!({})), command("next", "true", json!({}))]));
-    let mut live = go(folder);
+    let mut live = go(&world, folder);
     live.until("its output", |v| v.tail == ["hello"]).await;
     assert!(live.verb(Verb::Cancel { reason: String::new() }).await.is_err());
     live.verb(Verb::Cancel { reason: "wrong region".into() }).await.unwrap();
@@ -171,7 +73,7 @@ async fn leaving_lets_the_attempt_finish_and_begins_none() {
         command("a", "echo begun; while [ ! -e ../go ]; do sleep 0.05; done; echo finished", json!({})),
         command("b", "echo b", json!({})),
     ]));
-    let mut live = go(folder);
+    let mut live = go(&world, folder);
     live.until("its output", |v| v.tail == ["begun"]).await;
     live.leave.cancel();
     assert_eq!(live.end().await, Ok(RunState::Running));
@@ -184,7 +86,7 @@ async fn leaving_lets_the_attempt_finish_and_begins_none() {
     };
     tokio::time::timeout(PATIENCE, waited).await.expect("the attempt to finish by itself");
     assert_eq!(world.attempts("b"), 0);
-    assert_eq!(go(world.open()).end().await, Ok(RunState::Completed));
+    assert_eq!(go(&world, world.open()).end().await, Ok(RunState::Completed));
     assert_eq!((world.attempts("a"), world.attempts("b")), (1, 1));
 }
 
@@ -235,7 +137,7 @@ async fn a_request_is_sent_once_and_its_answer_decides() {
     for ((url, arrived), status, requests) in table {
         let outputs = json!({ "outputs": { "lost": "/lost" }, "retry": { "attempts": 1 } });
         let (world, folder) = World::new(json!([request(&url, outputs)]));
-        let state = go(folder).end().await.unwrap();
+        let state = go(&world, folder).end().await.unwrap();
         let run = world.open().machine().unwrap().run().clone();
         let step = run.step("switch").unwrap();
         assert_eq!(step.status, status, "{:?}", step.reason);
@@ -252,7 +154,7 @@ async fn verify_is_asked_before_and_after_and_turns_a_failure_into_success() {
     let (url, _) = serve(vec!["404 Not Found|", "200 OK|"]);
     let verify = json!({ "verify": { "kind": "http", "target": url, "expect": { "status": 200 } } });
     let (world, folder) = World::new(json!([command("a", "exit 3", verify)]));
-    assert_eq!(go(folder).end().await, Ok(RunState::Completed));
+    assert_eq!(go(&world, folder).end().await, Ok(RunState::Completed));
     let reason = world.open().machine().unwrap().run().steps[0].reason.clone().unwrap();
     assert!(reason.contains("exit 3") && reason.contains("verify says done"), "{reason}");
 }
@@ -287,7 +189,7 @@ async fn a_journal_that_fails_stops_the_run_and_nothing_acts_unrecorded() {
         let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
         let head = folder.records[0].sum.clone();
         folder.journal = Some(Journal::over(&path, Box::new(Disk { file, lines }), 1, head));
-        let mut live = go(folder);
+        let mut live = go(&world, folder);
         let shown = live.until("trouble or the end", |v| v.trouble.is_some() || v.run.state.is_over()).await;
         let ended = live.end().await;
         if lines < 8 {
@@ -301,7 +203,7 @@ async fn a_journal_that_fails_stops_the_run_and_nothing_acts_unrecorded() {
         let acted = fs::read_to_string(world.count()).unwrap_or_default();
         assert!(lines >= 3 || acted.is_empty(), "after {lines} lines: {acted:?}");
         assert!(lines >= 6 || !acted.contains('b'), "after {lines} lines: {acted:?}");
-        assert_eq!(go(world.open()).end().await, Ok(RunState::Completed));
+        assert_eq!(go(&world, world.open()).end().await, Ok(RunState::Completed));
         assert_eq!(fs::read_to_string(world.count()).unwrap(), "a\nb\n", "after {lines} lines");
     }
 }

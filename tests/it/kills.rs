@@ -294,13 +294,21 @@ fn a_daemon_that_a_command_leaves_behind_is_said_and_blocks_nothing() {
 
 #[test]
 fn a_program_that_is_not_there_never_started_and_says_so() {
-    let steps = json!([{ "id": "a", "kind": "command", "run": ["./bin/nowhere"] }]);
-    let world = World::new(|_| steps);
+    let away = |count: &Path| json!([{ "id": "a", "kind": "command", "run": ["sh", "-c", "rm bin/effect"] }, effect("b", count, 1)]);
+    let world = World::new(away);
     assert_eq!(world.whole(), 3);
-    let step = world.machine().run().steps[0].clone();
+    let step = world.machine().run().steps[1].clone();
     let outcome = step.attempts[0].outcome.clone().unwrap();
     assert_eq!((step.status, outcome.result), (StepStatus::Failed, AttemptResult::NotStarted));
     assert!(step.reason.unwrap().contains("No such file"), "{}", outcome.detail);
+}
+
+#[test]
+fn a_program_that_is_not_there_is_missed_before_anything_acts() {
+    let steps = |count: &Path| json!([effect("a", count, 1), { "id": "b", "kind": "command", "run": ["./bin/nowhere"] }]);
+    let world = World::new(steps);
+    assert_eq!(world.whole(), 3);
+    assert_eq!((world.machine().run().state, world.counted().as_str()), (RunState::Prechecking, ""));
 }
 
 #[test]

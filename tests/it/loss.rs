@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lifeboat::cli::VOCABULARY;
 use lifeboat::config::{self, trust};
 use lifeboat::demo::{Options, Ports, World};
-use lifeboat::engine::{Declared, Live, Poller, Setting, SystemClock};
+use lifeboat::engine::{Declared, Live, Looking, Poller, Setting, SystemClock};
 use lifeboat::keep::Places;
 use lifeboat_core::assess::{Assessment, Reason, State, assess, evidence, impact, predictions};
 use lifeboat_core::model::*;
@@ -46,7 +46,7 @@ impl Watched {
         };
         let live = Live::new(&setting.trusted, stop.clone());
         let (prober, clock) = (Arc::new(live.prober()), setting.clock.clone());
-        let poller = Poller::start(setting.estate(), prober, Arc::new(live), clock, stop);
+        let poller = Poller::start(setting.estate(), Looking::new(prober, Arc::new(live), clock), stop);
         Self { seen: poller.seen(), setting, poller }
     }
 

@@ -1,27 +1,37 @@
 //! One binary: everything that needs the whole program or a real tool.
 
 mod barman;
+mod canary;
+mod copies;
 mod demo_repo;
+mod dns;
+mod driven;
 mod drives;
 mod etcd;
 mod failover;
 mod findings;
 mod git;
+mod history;
 mod house;
 mod kills;
 mod lab;
 mod litestream;
 mod loss;
+mod nested;
+mod notify;
 mod oci;
 mod pgbackrest;
 mod pgbackrest_restore;
 mod plans;
 mod posture;
+mod prechecks;
 mod probes;
 mod programs;
 mod pty;
 mod restic;
+mod restores;
 mod servers;
 mod stores;
 mod tls;
 mod untrusted;
+mod whole_estate;

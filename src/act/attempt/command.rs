@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use lifeboat_core::run::AttemptResult;
+use lifeboat_core::{model::Dur, run::AttemptResult};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::{
@@ -66,14 +66,15 @@ pub fn prepare(
 }
 
 /// Follows the command to its end: its own, its timeout's, or a cancel's.
+/// `trim` keeps small what it prints.
 pub async fn follow(
     mut child: Child,
-    spec: &Spec,
+    deadline: Instant,
+    timeout: Dur,
     dir: &Path,
-    captures: &mut [Capture],
+    mut trim: impl FnMut(),
 ) -> io::Result<Ended> {
     let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    let deadline = Instant::now() + spec.timeout.to_std();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut tick = tokio::time::interval(TICK);
     let cancel = dir.join("cancel");
@@ -82,7 +83,7 @@ pub async fn follow(
             status = child.wait() => return status.map(by_itself),
             _ = sleep_until(deadline) => {
                 end_group(&mut child, group).await?;
-                let detail = format!("ended after its timeout of {}", spec.timeout);
+                let detail = format!("ended after its timeout of {timeout}");
                 return Ok(Ended { result: AttemptResult::TimedOut, code: None, detail });
             }
             _ = terminate.recv() => {
@@ -90,7 +91,7 @@ pub async fn follow(
                 return Ok(cancelled("ended: the attempt was told to by a signal"));
             }
             _ = tick.tick() => {
-                captures.iter_mut().for_each(Capture::trim);
+                trim();
                 if cancel.exists() {
                     end_group(&mut child, group).await?;
                     return Ok(cancelled("ended: the run was cancelled"));

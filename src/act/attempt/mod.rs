@@ -9,21 +9,28 @@
 //! | `spec.json` | what to do, secrets only as references |
 //! | `started` | durable before anything acts |
 //! | `output`, `stdout` | what it printed, capped; `stdout` apart where outputs are read from it |
+//! | `progress` | how far it is, one line that is written over |
 //! | `cancel` | asks it to end |
 //! | `outcome` | how it ended, durable |
 //!
-//! `folder` is the driver's side, `process` the attempt's own.
+//! `folder` is the driver's side, `process` the attempt's own, `job` what an
+//! effect works with that this program carries out by itself.
 
 mod command;
 mod folder;
+mod job;
 mod outcome;
 mod output;
 mod process;
 mod request;
 
+pub(super) use command::{Ended, program};
 pub use folder::{AttemptDir, Standing};
+pub(super) use job::{Done, Job, ended};
+pub(super) use output::end_of;
 pub use output::tail;
 pub use process::main;
+pub(super) use request::never_left;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -33,6 +40,8 @@ use lifeboat_core::{
     run::{AttemptResult, Mode, Outcome},
 };
 use serde::{Deserialize, Serialize};
+
+use super::around::Around;
 
 /// What one attempt does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +58,9 @@ pub struct Spec {
     /// From a name to a JSON pointer into the answer.
     pub outputs: BTreeMap<String, String>,
     pub references: BTreeMap<KeyId, SecretRef>,
+    /// What the estate says of what it works on.
+    #[serde(default)]
+    pub around: Around,
 }
 
 /// The program that attempts are started from: this one, even where its file

@@ -111,7 +111,7 @@ pub fn end_of(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
 /// The newest lines of an attempt's output, cleaned; at most `lines`.
 pub fn tail(dir: &Path, lines: usize) -> io::Result<Vec<String>> {
     let mut all = Vec::new();
-    for name in ["output", "stdout"] {
+    for name in ["output", "stdout", "progress"] {
         let end = end_of(&dir.join(name), 32 << 10)?;
         let text = String::from_utf8_lossy(&end);
         // A carriage return redraws the line; what it drew last counts.

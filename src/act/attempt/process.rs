@@ -17,13 +17,17 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use super::{
-    Spec,
+    Job, Spec,
     command::{self, Ended},
     outcome, outcome_of,
     output::{self, Capture, Kept},
     request::Request,
 };
-use crate::{keep::durable, net::Secrets};
+use crate::{
+    act::{copy, dns, notify, restore},
+    keep::durable,
+    net::Secrets,
+};
 
 /// The whole life of an attempt. The exit code says only whether an outcome
 /// was left: 0; 64 if it was not started as an attempt is; 1 otherwise.
@@ -88,21 +92,44 @@ async fn act(dir: &Path, spec: &Spec) -> Result<Outcome, String> {
             let request = Request::new(method, url, &headers, body, expect, ca, spec)?;
             by_request(dir, spec, request).await
         }
-        Action::Dns { .. } | Action::Restore { .. } | Action::Copy { .. } | Action::Notify { .. } => {
-            Err("this build cannot act on steps of this kind".to_owned())
-        }
+        action => by_itself(dir, spec, action).await,
     }
 }
 
-/// References become values only here, in the attempt's own process.
-async fn values(given: &BTreeMap<String, Given>, spec: &Spec) -> Result<BTreeMap<String, String>, String> {
+/// Effects that this program carries out by itself.
+async fn by_itself(dir: &Path, spec: &Spec, action: &Action) -> Result<Outcome, String> {
+    let text = |e: io::Error| e.to_string();
+    let job = Job::new(dir, spec, secrets(spec)).map_err(text)?;
+    let done = match action {
+        Action::Dns { server, zone, record, require, tsig, resolvers } => {
+            let tsig = tsig.as_ref();
+            dns::act(&job, dns::Asked { server, zone, record, require, tsig, resolvers }).await
+        }
+        Action::Restore { .. } => restore::act(&job, action).await,
+        Action::Copy { from, to, rate } => copy::act(&job, from, to, *rate).await,
+        Action::Notify { to, message } => notify::act(&job, to, message).await,
+        Action::Command { .. } | Action::Http { .. } => Err("it is not done by itself".to_owned()),
+    };
+    let (ended, answer) = done?;
+    let mut outcome = told(ended, &answer, spec);
+    keep(job.into_capture().into_iter().collect(), &mut outcome);
+    Ok(outcome)
+}
+
+/// Where the references of the run lead.
+fn secrets(spec: &Spec) -> Secrets {
     let kept = spec.references.iter().map(|(id, from)| KeptSecret {
         id: id.clone(),
         from: Some(from.clone()),
         kept_in: Vec::new(),
         probe: None,
     });
-    let secrets = Secrets::new(&spec.estate, kept);
+    Secrets::new(&spec.estate, kept)
+}
+
+/// References become values only here, in the attempt's own process.
+async fn values(given: &BTreeMap<String, Given>, spec: &Spec) -> Result<BTreeMap<String, String>, String> {
+    let secrets = secrets(spec);
     let mut values = BTreeMap::new();
     for (name, given) in given {
         let text = match given {
@@ -135,7 +162,9 @@ async fn by_command(
     begin(dir).map_err(text)?;
     let child = tokio::process::Command::from(command).spawn();
     let child = child.map_err(|e| format!("{}: {e}", run.first().map_or("", String::as_str)))?;
-    let ended = command::follow(child, spec, dir, &mut captures).await.unwrap_or_else(|e| Ended {
+    let deadline = tokio::time::Instant::now() + spec.timeout.to_std();
+    let trim = || captures.iter_mut().for_each(Capture::trim);
+    let ended = command::follow(child, deadline, spec.timeout, dir, trim).await.unwrap_or_else(|e| Ended {
         result: AttemptResult::Unknown,
         code: None,
         detail: format!("not followed to its end: {e}"),

@@ -124,14 +124,21 @@ fn unlike(expect: &Expect, answer: &Value) -> Option<String> {
 /// Only where the connection was refused, or never tried, did nothing happen.
 /// A request without an answer may have arrived.
 fn unanswered(error: &NetError) -> Ended {
-    let refused = |text: &str| text.to_ascii_lowercase().contains("connection refused");
     let result = match error {
-        NetError::Name(_) | NetError::Guard(_) | NetError::Tls(_) => AttemptResult::NotStarted,
-        NetError::Refused(text) if refused(text) => AttemptResult::NotStarted,
+        error if never_left(error) => AttemptResult::NotStarted,
         NetError::TimedOut(_) => AttemptResult::TimedOut,
         _ => AttemptResult::Unknown,
     };
     Ended { result, code: None, detail: error.to_string() }
+}
+
+pub fn never_left(error: &NetError) -> bool {
+    let refused = |text: &str| text.to_ascii_lowercase().contains("connection refused");
+    match error {
+        NetError::Name(_) | NetError::Guard(_) | NetError::Tls(_) => true,
+        NetError::Refused(text) => refused(text),
+        _ => false,
+    }
 }
 
 async fn told_to_end(dir: &Path) {

@@ -4,6 +4,7 @@
 
 mod answer;
 mod declare;
+mod order;
 mod start;
 
 use lifeboat_core::{
@@ -29,6 +30,7 @@ pub enum Purpose {
     },
     Cancel(RunId),
     Note(RunId),
+    Order(RunId, Order),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -155,12 +157,13 @@ fn follow(form: &mut Form) {
         Purpose::Declare => declare::follow(form),
         Purpose::Start(_) => start::follow(form),
         Purpose::Answer { .. } => answer::follow(form),
+        Purpose::Order(..) => order::follow(form),
         _ => {}
     }
 }
 
 pub fn open(app: &mut App, form: Form) {
-    app.layers.push(Layer::Form(form));
+    app.layers.push(Layer::Form(Box::new(form)));
 }
 
 pub fn leave(app: &mut App) {
@@ -177,6 +180,7 @@ pub fn leave(app: &mut App) {
 
 pub use answer::{ask_for, cancel, note};
 pub use declare::{declare, stand_down};
+pub use order::{Order, order, selected};
 pub use start::start;
 
 /// Enter: on to the next field, and on the last one done, if all is right.
@@ -226,11 +230,13 @@ fn submit(app: &mut App, form: &Form) -> Answer {
         Purpose::Start(runbook) => start::submit(app, runbook, form),
         Purpose::Answer { run, step, kind } => answer::submit(run, step, kind, form),
         Purpose::Cancel(run) | Purpose::Note(run) => answer::say(run, form),
+        Purpose::Order(run, order) => order::submit(app, run, order, form),
     }
 }
 
 /// Whether a layer asks something that this run no longer asks.
 pub fn answered(layer: &Layer, view: &RunView) -> bool {
-    let Layer::Form(Form { purpose: Purpose::Answer { run, step, kind }, .. }) = layer else { return false };
+    let Layer::Form(form) = layer else { return false };
+    let Purpose::Answer { run, step, kind } = &form.purpose else { return false };
     *run == view.run.id && !view.asks.iter().any(|a| a.step == *step && a.kind == *kind)
 }

@@ -6,7 +6,10 @@ use lifeboat_core::model::Time;
 use tokio::task::spawn_blocking;
 
 use super::*;
-use crate::act::attempt::{Standing, tail};
+use crate::act::{
+    self, Around,
+    attempt::{Standing, tail},
+};
 
 /// How often a running attempt is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -75,6 +78,9 @@ impl Drive {
             return Some(format!("its process did not come up: {said}"));
         }
         let step = self.machine.run().step(key.0.as_str())?;
+        let around = Around::of(self.driver.live.estate(), &action);
+        let mut references = act::references(self.driver.live.estate());
+        references.extend(self.machine.references().clone());
         let spec = Spec {
             run: self.machine.run().id.clone(),
             step: key.0.clone(),
@@ -90,7 +96,8 @@ impl Drive {
                 .iter()
                 .map(|(name, def)| (name.clone(), def.pointer.clone()))
                 .collect(),
-            references: self.machine.references().clone(),
+            references,
+            around,
         };
         let (dir, program) = (dir.clone(), self.driver.program.clone());
         match blocking(move || dir.launch(&spec, &program)).await {

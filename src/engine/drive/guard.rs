@@ -1,7 +1,6 @@
 //! What is looked at in the moment before a dangerous step acts. Fencing is
 //! asked of the fence's own `verify`. Who else of the incident did it is read
-//! from the journals beside this one. Facts of interlocks are not gathered
-//! here yet: they are not known, which lets nothing pass without a person.
+//! from the journals beside this one. What interlocks rest on is in `facts`.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -32,7 +31,11 @@ impl Drive {
         let incident = self.machine.run().incident.as_ref().map(|i| i.id.clone());
         let beside = self.folder.dir.parent().map(std::path::Path::to_owned).unwrap_or_default();
         let own = self.machine.run().id.clone();
+        let locks = items.iter().any(|i| matches!(i.key, GuardKey::Interlock { .. }));
+        let world = self.facts_world();
+        let wanted = if locks { self.facts_wanted() } else { Vec::new() };
         self.tasks.spawn(async move {
+            let looks = facts::gather(wanted, &world).await;
             let others = match incident {
                 Some(incident) => {
                     let read = spawn_blocking(move || claims(beside, &own, &incident)).await;
@@ -44,7 +47,7 @@ impl Drive {
             for item in items {
                 answers.push(answer(&item, &probing, &others).await);
             }
-            Happened::Guarded { step, age, every, answers }
+            Happened::Guarded { step, age, every, answers, looks }
         });
     }
 }
@@ -72,9 +75,8 @@ async fn answer(
             }
         }
         (GuardKey::Fenced { .. }, None) => told(None, "nothing proves it".to_owned()),
-        (GuardKey::Interlock { .. }, None) => {
-            told(None, "what it rests on is not looked at by this build".to_owned())
-        }
+        // Answered from the facts, where those have come in.
+        (GuardKey::Interlock { .. }, None) => told(None, "nothing of it is known".to_owned()),
     }
 }
 

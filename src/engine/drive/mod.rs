@@ -1,10 +1,19 @@
 //! Driving one run: the machine says what comes next, the journal hears of it
-//! first, attempts act. `start` makes a run, `drive` moves it; `attend`
-//! follows one attempt.
+//! first, attempts act. `start` makes a run, `drive` moves it: `todo` does what
+//! the machine says, `write` keeps the journal, `ask` puts questions, `attend`
+//! follows one attempt, `child` a run inside the run, `precheck` looks before
+//! anything acts, `guard` at the moment of acting, with the `facts` that
+//! interlocks rest on.
 
+mod ask;
 mod attend;
+mod child;
+mod facts;
 mod guard;
+mod precheck;
 mod start;
+mod todo;
+mod write;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +25,7 @@ use std::{
 use lifeboat_core::{
     model::*,
     record::{Action, Event, Question, Record},
-    run::{AttemptResult, GuardAnswer, Machine, Outcome, RunState, RunView, StepStatus, Todo, Verb},
+    run::{AttemptResult, GuardAnswer, Machine, Outcome, RunState, RunView, Todo, Verb},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -29,6 +38,7 @@ pub use start::{Starting, own_copy, start};
 
 use crate::{
     act::attempt::{AttemptDir, Spec, outcome_of},
+    engine::Live,
     keep::{journal::Journal, runs::RunFolder},
     probe::Probing,
 };
@@ -46,7 +56,15 @@ pub struct Driver {
     pub program: PathBuf,
     pub probing: Arc<dyn Probing>,
     pub clock: Arc<dyn Clock>,
+    /// What is trusted for this run, and what it is looked at with.
+    pub live: Live,
+    /// Whoever can answer for runs inside this one; `None`: they stop where a
+    /// person is needed.
+    pub inside: Option<mpsc::UnboundedSender<Inside>>,
 }
+
+/// A run inside a run that is driven now: its verbs and its view.
+pub type Inside = (RunId, mpsc::Sender<Asked>, watch::Receiver<Arc<RunView>>);
 
 /// Moves a run until it is over, until `leave` is cancelled, or until it waits
 /// for a person and nobody can ask any more (`verbs` is closed). Leaving lets
@@ -110,6 +128,16 @@ enum Happened {
         age: u64,
         every: Dur,
         answers: Vec<GuardAnswer>,
+        /// What interlocks rest on.
+        looks: Vec<facts::Look>,
+    },
+    Prechecked(precheck::Looked),
+    /// A run inside this one came to rest, or to its end.
+    Child {
+        step: StepId,
+        number: u32,
+        run: RunId,
+        moved: Result<RunState, Problem>,
     },
     Answered {
         step: StepId,
@@ -144,6 +172,10 @@ struct Drive {
     /// As `asking` and `rest`, of what is checked at the moment of acting.
     guarding: BTreeSet<(StepId, u64)>,
     guard_rest: BTreeMap<(StepId, u64), Instant>,
+    /// Since when each fact of an interlock is as it is.
+    facts: facts::Known,
+    prechecking: bool,
+    children: child::Children,
     /// How many events each step has seen: an answer counts only while its
     /// step is as it was when it was asked.
     ages: BTreeMap<StepId, u64>,
@@ -170,6 +202,7 @@ impl Drive {
         leave: CancellationToken,
     ) -> Self {
         let clocks = (driver.clock.now(), Instant::now());
+        let children = child::Children::of(&folder.records);
         Self {
             journal: folder.journal.take(),
             folder,
@@ -184,6 +217,9 @@ impl Drive {
             rest: BTreeMap::new(),
             guarding: BTreeSet::new(),
             guard_rest: BTreeMap::new(),
+            facts: facts::Known::default(),
+            prechecking: false,
+            children,
             ages: BTreeMap::new(),
             progress: mpsc::channel(16),
             tail: Vec::new(),
@@ -192,19 +228,6 @@ impl Drive {
             trouble: None,
             clocks,
         }
-    }
-
-    /// Says in the journal that this process drives the run from here on.
-    async fn take_up(&mut self) -> Result<(), Problem> {
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let event = Event::TakenUp {
-            epoch: self.machine.next_epoch(),
-            host: clean_line(host.trim()),
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            cut: self.folder.torn.as_ref().map_or(0, |t| t.bytes),
-        };
-        self.record(&event, None).await
     }
 
     async fn go(&mut self, mut verbs: mpsc::Receiver<Asked>) -> Result<RunState, Problem> {
@@ -218,7 +241,11 @@ impl Drive {
                 return Ok(state);
             }
             // A run that only waits for a person need not be watched for ever.
-            if !listening && state == RunState::Waiting && self.attending.is_empty() {
+            let waits = state == RunState::Waiting || self.children.rest();
+            let alone = self.attending.is_empty() && !self.children.moves() && !self.facts.ripening;
+            // What a run inside this one waits for cannot be answered from here.
+            let stuck = self.driver.inside.is_none() && self.children.rest() && self.tasks.is_empty();
+            if (!listening && waits && alone) || stuck {
                 return Ok(state);
             }
             tokio::select! {
@@ -238,211 +265,10 @@ impl Drive {
         }
     }
 
-    /// Does everything that can be done now; returns when there is more.
-    async fn catch_up(&mut self) -> Result<Option<Instant>, Problem> {
-        loop {
-            self.compare_clocks().await?;
-            let (now, mut wake, mut moved) = (self.driver.clock.now(), None, false);
-            self.doing = None;
-            for todo in self.machine.next(now) {
-                match todo {
-                    Todo::Record(event) => {
-                        self.record(&event, None).await?;
-                        moved = true;
-                    }
-                    Todo::Begin { step, number, event } => match self.may_begin(&step, number) {
-                        true => {
-                            self.record(&event, None).await?;
-                            moved = true;
-                        }
-                        false => sooner(&mut wake, Instant::now() + Duration::from_secs(1)),
-                    },
-                    Todo::Attend { step, number, action, timeout, may_start, cancel } => {
-                        self.doing = Some(action.summary());
-                        self.attend(step, number, *action, timeout, may_start, cancel).await?;
-                    }
-                    Todo::Ask { step, question, probe, timeout, every } => {
-                        self.ask(step, question, probe, timeout, every, &mut wake);
-                    }
-                    Todo::Precheck => {
-                        // Asked for only where `start` says that it is answered.
-                        self.record(&Event::Prechecked { items: Vec::new() }, None).await?;
-                        moved = true;
-                    }
-                    Todo::Guard { step, items, every } => self.guard(step, items, every, &mut wake),
-                    Todo::BeginChild { step, number, .. } => {
-                        // `start` refuses runbooks inside runbooks; an edit of the plan may bring one in.
-                        let event = Event::StepEnded {
-                            step,
-                            status: StepStatus::Failed,
-                            reason: format!(
-                                "run {number} of a runbook inside a runbook cannot be begun by this build"
-                            ),
-                            outputs: BTreeMap::new(),
-                        };
-                        self.record(&event, None).await?;
-                        moved = true;
-                    }
-                    Todo::AttendChild { step, number, .. } => {
-                        let detail = "this build cannot drive a run inside a run".to_owned();
-                        let event =
-                            Event::ChildEnded { step, number, state: None, detail, outputs: BTreeMap::new() };
-                        self.record(&event, None).await?;
-                        moved = true;
-                    }
-                    Todo::Wake(at) => sooner(&mut wake, Instant::now() + Dur::between(now, at).to_std()),
-                }
-                if moved {
-                    break;
-                }
-            }
-            if !moved {
-                return Ok(wake);
-            }
-        }
-    }
-
-    /// Not while leaving, and not while an older attempt of the step, or
-    /// something it started, still runs.
-    fn may_begin(&mut self, step: &StepId, number: u32) -> bool {
-        let held = (1..number).find(|n| {
-            let dir = AttemptDir(self.folder.attempt(step, *n));
-            dir.is_held().unwrap_or(true)
-        });
-        if let Some(older) = held {
-            self.doing =
-                Some(format!("attempt {older} of {step} still runs: no other begins before it has ended"));
-        }
-        held.is_none() && !self.leave.is_cancelled()
-    }
-
-    /// Journals an event and moves the machine by what was written.
-    async fn record(&mut self, event: &Event, by: Option<&OperatorId>) -> Result<(), Problem> {
-        let by = by.unwrap_or(&self.driver.by).clone();
-        let record = self.append(event.clone(), by).await?;
-        if let Some(step) = event.step() {
-            *self.ages.entry(step.clone()).or_default() += 1;
-        }
-        self.machine.apply(&record)
-    }
-
-    async fn append(&mut self, event: Event, by: OperatorId) -> Result<Record, Problem> {
-        let lost =
-            || Problem::new(Code::JOURNAL_WRITE, self.folder.dir.display()).because("its writer is gone");
-        let mut journal = self.journal.take().ok_or_else(lost)?;
-        let at = self.driver.clock.now();
-        let written = spawn_blocking(move || {
-            let record = journal.append(at, &by, &event);
-            (journal, record)
-        });
-        let (journal, record) = written.await.map_err(|_| lost())?;
-        self.journal = Some(journal);
-        record
-    }
-
-    async fn verb(
-        &mut self,
-        by: OperatorId,
-        verb: Verb,
-        answer: oneshot::Sender<Result<(), Problem>>,
-    ) -> Result<(), Problem> {
-        let told = match self.machine.command(&verb, &by) {
-            Ok(event) => self.record(&event, Some(&by)).await,
-            Err(problem) => {
-                // Whoever asked may be gone; the refusal changes nothing.
-                let _ = answer.send(Err(problem));
-                return Ok(());
-            }
-        };
-        let _ = answer.send(told.clone());
-        told
-    }
-
-    fn ask(
-        &mut self,
-        step: StepId,
-        question: Question,
-        probe: Probe,
-        timeout: Dur,
-        every: Dur,
-        wake: &mut Option<Instant>,
-    ) {
-        let age = self.ages.get(&step).copied().unwrap_or(0);
-        let key = (step.clone(), question, age);
-        self.doing = Some(format!("asking {} about {step}", where_to(&probe)));
-        match self.rest.get(&key) {
-            Some(until) if *until > Instant::now() => return sooner(wake, *until),
-            _ if !self.asking.insert(key.clone()) => return,
-            _ => {}
-        }
-        self.rest.remove(&key);
-        let probing = self.driver.probing.clone();
-        self.tasks.spawn(async move {
-            // The prober keeps to its timeout; this is for one that does not.
-            let late = timeout.to_std() + Duration::from_secs(1);
-            let answer = tokio::time::timeout(late, probing.ask(&probe, timeout)).await;
-            let answer = answer.unwrap_or_else(|_| Err(Problem::new(Code::PROBE_TIMEOUT, where_to(&probe))));
-            Happened::Answered { step, question, age, every, answer }
-        });
-    }
-
-    async fn happened(&mut self, happened: Happened) -> Result<(), Problem> {
-        match happened {
-            Happened::Ended { step, number, outcome, still_held } => {
-                self.attending.remove(&(step.clone(), number));
-                self.show_tail(&step, number).await;
-                self.record(&Event::AttemptEnded { step, number, outcome: *outcome, still_held }, None).await
-            }
-            Happened::NeverBegan { step, number } => {
-                self.attending.remove(&(step, number));
-                Ok(())
-            }
-            Happened::Guarded { step, age, every, answers } => {
-                self.guarding.remove(&(step.clone(), age));
-                if self.ages.get(&step).copied().unwrap_or(0) != age {
-                    return Ok(());
-                }
-                match self.machine.guarded(&step, &answers, self.driver.clock.now()) {
-                    Some(event) => self.record(&event, None).await,
-                    None => {
-                        self.guard_rest.insert((step, age), Instant::now() + every.to_std());
-                        Ok(())
-                    }
-                }
-            }
-            Happened::Answered { step, question, age, every, answer } => {
-                let key = (step, question, age);
-                self.asking.remove(&key);
-                if self.ages.get(&key.0).copied().unwrap_or(0) != age {
-                    return Ok(());
-                }
-                match self.machine.answered(&key.0, question, &answer, self.driver.clock.now()) {
-                    Some(event) => self.record(&event, None).await,
-                    None => {
-                        self.rest.insert(key, Instant::now() + every.to_std());
-                        Ok(())
-                    }
-                }
-            }
-        }
-    }
-
     async fn show_tail(&mut self, step: &StepId, number: u32) {
         let dir = self.folder.attempt(step, number);
         if let Ok(Ok(lines)) = spawn_blocking(move || attend::newest(&dir)).await {
             (self.tail, self.tail_step) = (lines, Some(step.clone()));
-        }
-    }
-
-    /// Deadlines are meant in time that passes: a clock that was set, or a
-    /// machine that slept, moves them along, and the journal says so.
-    async fn compare_clocks(&mut self) -> Result<(), Problem> {
-        let (wall, mono) = (self.driver.clock.now(), Instant::now());
-        let by = Dur::between(self.clocks.0, wall) - Dur::from(mono - self.clocks.1);
-        self.clocks = (wall, mono);
-        match by > JUMP || by < Dur::ZERO - JUMP {
-            true => self.record(&Event::ClockJumped { by }, None).await,
-            false => Ok(()),
         }
     }
 
@@ -472,12 +298,5 @@ async fn sleep(until: Option<Instant>) {
     match until {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-fn where_to(probe: &Probe) -> String {
-    match probe.target.as_str() {
-        Some(target) => clean_line(target),
-        None => probe.kind.clone(),
     }
 }

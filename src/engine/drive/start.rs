@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use lifeboat_core::{
     model::*,
-    run::{Begin, Incident, Mode, begin},
+    run::{Begin, Incident, Mode, Parent, Run, begin},
 };
 use serde_json::Value;
 
@@ -17,7 +17,10 @@ const ASKABLE: &[&str] =
     &["http", "tcp", "tls", "dns", "postgres", "redis", "prometheus", "object", "command"];
 
 /// Step kinds that this driver acts on; a run with another does not begin.
-const DRIVABLE: &[&str] = &["manual", "approve", "decide", "check", "wait", "command", "http"];
+const DRIVABLE: &[&str] = &[
+    "manual", "approve", "decide", "check", "wait", "command", "http", "dns", "restore", "copy", "notify",
+    "runbook",
+];
 
 /// What a run is made from. The estate must be trusted: `trust` is the hash
 /// of what `freeze` copies.
@@ -30,6 +33,8 @@ pub struct Starting<'a> {
     pub mode: Mode,
     pub incident: Option<Incident>,
     pub rto_target: Option<Dur>,
+    /// Whether everything is looked at before anything acts.
+    pub precheck: bool,
     pub rto_estimate: Option<Dur>,
     pub by: &'a OperatorId,
     pub now: Time,
@@ -41,11 +46,7 @@ pub fn start(
     from: Starting<'_>,
     freeze: impl FnOnce(&Path) -> Result<(), Problem>,
 ) -> Result<RunFolder, Problem> {
-    let runbook = from.estate.runbook(from.runbook.as_str()).ok_or_else(|| {
-        let all: Vec<_> = from.estate.runbooks.iter().map(|r| r.id.as_str()).collect();
-        let there = format!("there are: {}", all.join(", "));
-        Problem::new(Code::RUN_UNKNOWN, from.runbook).because(format!("no such runbook; {there}"))
-    })?;
+    let runbook = find(from.estate, from.runbook)?;
     let id = new_id(from.now, &runbook.id, fastrand::u16(..));
     let first = begin(Begin {
         run: id.clone(),
@@ -60,11 +61,57 @@ pub fn start(
         rto_estimate: from.rto_estimate,
         probes: Some(ASKABLE),
         kinds: Some(DRIVABLE),
-        precheck: false,
+        precheck: from.precheck,
         graceful: None,
         parent: None,
     })?;
     RunFolder::create(&runs_dir(from.state, &from.estate.id), &id, freeze, &first, from.by, from.now)
+}
+
+/// What a run inside a run is made from.
+pub(super) struct Inside<'a> {
+    pub runs: &'a Path,
+    pub id: &'a RunId,
+    pub trusted: &'a TrustedEstate,
+    pub runbook: &'a RunbookId,
+    pub params: &'a BTreeMap<String, Value>,
+    /// The run that it is a step of.
+    pub of: &'a Run,
+    pub parent: Parent,
+    pub by: &'a OperatorId,
+    pub now: Time,
+}
+
+pub(super) fn inside(from: Inside<'_>) -> Result<RunFolder, Problem> {
+    let estate = from.trusted.estate();
+    let runbook = find(estate, from.runbook)?;
+    let first = begin(Begin {
+        run: from.id.clone(),
+        epoch: 1,
+        trust: from.trusted.hash().to_owned(),
+        estate,
+        runbook,
+        params: from.params,
+        mode: from.of.mode,
+        incident: from.of.incident.clone(),
+        rto_target: None,
+        rto_estimate: None,
+        probes: Some(ASKABLE),
+        kinds: Some(DRIVABLE),
+        precheck: from.of.mode != Mode::DryRun,
+        graceful: Some(from.of.graceful),
+        parent: Some(from.parent),
+    })?;
+    let freeze = |to: &Path| from.trusted.freeze(to);
+    RunFolder::create(from.runs, from.id, freeze, &first, from.by, from.now)
+}
+
+fn find<'a>(estate: &'a Estate, id: &RunbookId) -> Result<&'a Runbook, Problem> {
+    estate.runbook(id.as_str()).ok_or_else(|| {
+        let all: Vec<_> = estate.runbooks.iter().map(|r| r.id.as_str()).collect();
+        let there = format!("there are: {}", all.join(", "));
+        Problem::new(Code::RUN_UNKNOWN, id).because(format!("no such runbook; {there}"))
+    })
 }
 
 /// The estate as it was when the run began: what its steps are run from, and

@@ -120,7 +120,7 @@ impl Files {
 
 /// Off the executor, and given up on at the deadline: a dead network mount
 /// blocks its thread, not the program.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: &Work,
     call: impl FnOnce() -> Result<T, NetError> + Send + 'static,
 ) -> Result<T, NetError> {

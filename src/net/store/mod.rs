@@ -12,6 +12,7 @@ mod kept;
 mod key;
 mod listing;
 mod newest;
+mod put;
 mod s3;
 mod s3fast;
 mod s3xml;
@@ -26,13 +27,16 @@ use std::{ops::Range, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use lifeboat_core::model::{Code, Problem, Store, Time};
+use object_store::aws::AwsCredential;
 
 use super::{Answer, Http, NetError, Secrets, Side, Work};
 pub use cache::Cache;
 pub use cloud::{About, Question};
 pub use file::to_path as as_path;
+use file::to_path;
 pub use key::{form_decode, show};
 pub use listing::{Class, Entry, ListOptions, Listing, Page, Version};
+pub use put::PartSent;
 pub use spread::Spread;
 pub use versions::Kept;
 pub use web::{Web, WebKind};
@@ -141,6 +145,12 @@ pub async fn open(store: &Store, http: &Arc<Http>, secrets: &Secrets) -> Result<
         _ => return Err(bad("no such kind of store")),
     };
     Ok(Repo { id, backend, cache: None })
+}
+
+/// The keys of an S3 store, for a tool that is not ours; `None`: none are
+/// needed. Errors: LB-SECRET-001.
+pub async fn keys(store: &Store, secrets: &Secrets) -> Result<Option<AwsCredential>, Problem> {
+    credentials::resolve(store, secrets).await
 }
 
 /// The authorities that a store's certificate may come from, besides the system's.

@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use http::Method;
+use bytes::Bytes;
+use http::{HeaderMap, Method};
 use lifeboat_core::model::Store;
 use object_store::aws::AwsCredential;
 use url::Url;
@@ -202,6 +203,23 @@ impl S3 {
         let url = self.place.url(&key, question.query)?;
         // servers that fail at settings fail at them again
         work.bound(self.wire.once(&Call::new(question.method.clone(), url, question.max_body), work)).await
+    }
+
+    /// A call that changes something: sent once. Its body is part of what is
+    /// signed, so that the store takes no other bytes than these.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        key: &[u8],
+        query: &[(&str, &[u8])],
+        body: Bytes,
+        headers: HeaderMap,
+        work: &Work,
+    ) -> Result<Answer, NetError> {
+        let url = self.place.url(&[&self.place.root, key].concat(), query)?;
+        let call = Call { headers, body, ..Call::new(method, url, 64 << 10) };
+        let answer = work.bound(self.wire.once(&call, work)).await?;
+        if answer.status.is_success() { Ok(answer) } else { Err(told(&answer)) }
     }
 }
 

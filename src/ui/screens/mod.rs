@@ -6,11 +6,13 @@ mod log;
 mod losses;
 mod overview;
 mod points;
+mod precheck;
 mod run;
 mod runbooks;
 mod runs;
 mod setting;
 mod stores;
+mod trends;
 mod workload;
 
 use lifeboat_core::model::*;
@@ -27,6 +29,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         Screen::Stores => stores::draw(cx, buf, area),
         Screen::Findings => findings::draw(cx, buf, area),
         Screen::Losses => losses::draw(cx, buf, area),
+        Screen::Trends(id) => trends::draw(cx, buf, area, id),
         Screen::Incident => incident::draw(cx, buf, area),
         Screen::Runbooks => runbooks::draw(cx, buf, area),
         Screen::Runs => runs::draw(cx, buf, area),

@@ -16,7 +16,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{empty, runs::state_role, sides, top};
+use super::{empty, precheck, runs::state_role, sides, top};
 use crate::{
     app::{Layer, Piece, Purpose, filled, of_run, pieces},
     ui::{
@@ -202,7 +202,15 @@ fn step(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
         flow.gap();
         question(cx, &mut flow, view);
     }
+    if let Some(to) = &run.offered {
+        flow.sentence(
+            Span::raw(""),
+            &format!("{} offers the command to {to}.", run.commander),
+            cx.role(Role::Warning),
+        );
+    }
     flow.gap();
+    precheck::draw(cx, &mut flow, run);
     tail(cx, &mut flow, view);
 }
 

@@ -265,6 +265,6 @@ impl<'a> Copies<'a> {
     }
 }
 
-fn grace(copy: &CopyDef, every: Dur) -> Dur {
+pub(crate) fn grace(copy: &CopyDef, every: Dur) -> Dur {
     copy.grace.unwrap_or(Dur::millis(every.as_millis() / 4).max(Dur::secs(2)))
 }

@@ -24,6 +24,7 @@ mod memo;
 mod needs;
 mod offers;
 mod order;
+pub mod past;
 mod places;
 mod plan;
 mod policy;
@@ -258,6 +259,7 @@ fn whole(cx: &Cx) -> Assessment {
     worst_first.extend(order.into_iter().filter_map(|(.., n)| workloads[n].take()));
     let workloads = worst_first;
     findings::of_estate(cx, &mut findings);
+    past::apply(&cx.observations.learned, &mut findings);
     findings.sort_by(|a, b| (b.severity, &a.subject, &a.rule).cmp(&(a.severity, &b.subject, &b.rule)));
     let mut assessment = Assessment {
         at: cx.now,

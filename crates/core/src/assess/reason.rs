@@ -183,6 +183,10 @@ pub enum Reason {
     RulesBroken {
         rules: usize,
     },
+    /// By what the history shows.
+    Unusual {
+        things: usize,
+    },
     DesignRpo {
         design: Dur,
         target: Dur,
@@ -333,6 +337,10 @@ impl fmt::Display for Reason {
             }
             Self::RulesBroken { rules } => {
                 write!(f, "{rules} rules of the estate's policies do not hold: see the findings")
+            }
+            Self::Unusual { things: 1 } => f.write_str("one thing is not as it used to be: see the findings"),
+            Self::Unusual { things } => {
+                write!(f, "{things} things are not as they used to be: see the findings")
             }
             Self::DesignRpo { design, target } => {
                 write!(f, "its schedules allow {design} of loss at best, over its RPO of {target}")

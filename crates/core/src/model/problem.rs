@@ -93,6 +93,10 @@ codes! {
     JOURNAL_WRITE = "LB-JOURNAL-003", "the journal cannot be written", "free space or mend the disk, then resume the run", false;
     JOURNAL_NEWER = "LB-JOURNAL-004", "the journal has events of a newer Lifeboat", "resume it with that version", false;
     STATE_WRITE = "LB-STATE-001", "the last known state cannot be kept", "free space or check the state directory", true;
+    HISTORY_WRITE = "LB-HISTORY-001", "the history cannot be written: nothing new is remembered", "free space or check the state directory; all else goes on", true;
+    HISTORY_DAMAGED = "LB-HISTORY-002", "the history is damaged", "nothing: it is set aside, and a new one is begun", false;
+    HISTORY_NEWER = "LB-HISTORY-003", "the history was written by a newer Lifeboat", "update lifeboat; until then nothing is remembered", false;
+    HISTORY_NO_ANOMALY = "LB-HISTORY-004", "there is no such anomaly now", "see `lifeboat check`, and name its rule and subject", false;
     ATTEMPT_SPAWN = "LB-STEP-001", "the step's program cannot be started", "check that it exists and may be executed", false;
     ATTEMPT_FAILED = "LB-STEP-002", "the step failed", "read its output, then retry, skip or cancel", true;
     ATTEMPT_TIMEOUT = "LB-STEP-003", "the step took longer than its timeout", "find out how far it got before you retry", false;

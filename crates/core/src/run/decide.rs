@@ -97,7 +97,7 @@ impl Machine {
             AttemptResult::Unknown if self.plan(i).absent.is_some() && !self.inner[i].undoing => {
                 self.ask(i, Question::Absent, settled)
             }
-            AttemptResult::Unknown => self.indeterminate(i, at, "it was started and left no outcome behind"),
+            AttemptResult::Unknown => self.indeterminate(i, at, &outcome.detail),
             AttemptResult::Cancelled if self.told_to_end(i) => {
                 self.end(i, StepStatus::Cancelled, at, "ended while it ran: find out how far it got");
             }

@@ -3,11 +3,26 @@
 
 use serde_json::Value;
 
-use super::render::Scope;
+use super::{Machine, Mode, plan, render::Scope};
 use crate::{
     model::*,
     record::{Action, DnsRecord, DnsRequire, Given},
 };
+
+impl Machine {
+    /// What each step would do, as far as it can be told before it begins:
+    /// for what is looked at before a run. Steps that this mode leaves out are
+    /// not in it.
+    pub fn foreseen(&self) -> Vec<(StepId, Action)> {
+        let done = |i: &usize| match (self.run.mode, self.plan(*i).rehearsal) {
+            (Mode::DryRun, _) | (Mode::Rehearsal, InRehearsal::Simulate | InRehearsal::Skip) => false,
+            _ => plan::moves(&self.plan(*i).kind) == plan::Moves::Attempt,
+        };
+        let scope = Scope { steps: &self.run.steps, ..Scope::lenient(&self.run.params) };
+        let one = |i: usize| Some((self.plan(i).id.clone(), plan::action(self.plan(i), &scope).ok()?));
+        (0..self.inner.len()).filter(done).filter_map(one).collect()
+    }
+}
 
 fn filled<T: serde::de::DeserializeOwned>(
     plan: &StepPlan,

@@ -25,6 +25,7 @@ mod forecast;
 mod guard;
 mod inner;
 pub mod interlock;
+mod lesson;
 mod machine;
 mod next;
 mod outcome;

@@ -254,12 +254,28 @@ impl Machine {
     }
 
     fn attempt(&self, i: usize) -> Todo {
-        let (plan, step) = (self.plan(i), self.plan(i).id.clone());
+        let action = plan::action(self.plan(i), &self.scope_of(i));
+        self.begins(i, action, |step, number, action, timeout| Event::AttemptIntended {
+            step,
+            number,
+            action,
+            timeout,
+        })
+    }
+
+    /// The next try of a step, whatever it does; or its end, where what it
+    /// does cannot be put together.
+    pub(super) fn begins(
+        &self,
+        i: usize,
+        action: Result<Action, String>,
+        intent: impl FnOnce(StepId, u32, Action, Dur) -> Event,
+    ) -> Todo {
+        let step = self.plan(i).id.clone();
         let number = self.run.steps[i].attempts.len() as u32 + 1;
-        match plan::action(plan, &self.scope_of(i)) {
+        match action {
             Ok(action) => {
-                let timeout = plan::timeout(plan);
-                let event = Event::AttemptIntended { step: step.clone(), number, action, timeout };
+                let event = intent(step.clone(), number, action, plan::timeout(self.plan(i)));
                 Todo::Begin { step, number, event }
             }
             Err(reason) => Todo::Record(Event::StepEnded {

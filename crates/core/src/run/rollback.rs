@@ -77,21 +77,13 @@ impl Machine {
     }
 
     pub(super) fn undo_event(&self, i: usize) -> Todo {
-        let (plan, step) = (self.plan(i), self.plan(i).id.clone());
-        let number = self.run.steps[i].attempts.len() as u32 + 1;
-        match plan::undo(plan, &self.scope_of(i)) {
-            Ok(action) => {
-                let timeout = plan::timeout(plan);
-                let event = Event::UndoIntended { step: step.clone(), number, action, timeout };
-                Todo::Begin { step, number, event }
-            }
-            Err(reason) => Todo::Record(Event::StepEnded {
-                step,
-                status: StepStatus::Failed,
-                reason,
-                outputs: Default::default(),
-            }),
-        }
+        let action = plan::undo(self.plan(i), &self.scope_of(i));
+        self.begins(i, action, |step, number, action, timeout| Event::UndoIntended {
+            step,
+            number,
+            action,
+            timeout,
+        })
     }
 
     /// Nothing new begins; what acts comes to its end, then all is taken back.

@@ -164,7 +164,8 @@ fn check(look: &Look, packs: &[Pack]) -> Vec<Finding> {
 /// Adds what the estate's packs find, takes out what its overrides accept, and
 /// lets a workload be no better than a warning while something about it stands.
 pub(crate) fn apply(estate: &Estate, seen: &Observations, now: Time, assessment: &mut Assessment) {
-    if estate.packs.is_empty() && estate.overrides.is_empty() {
+    let anomalies = &seen.learned.anomalies;
+    if estate.packs.is_empty() && estate.overrides.is_empty() && anomalies.is_empty() {
         return;
     }
     let found = check(&Look::new(estate, seen, now, &assessment.workloads), &estate.packs);
@@ -172,13 +173,19 @@ pub(crate) fn apply(estate: &Estate, seen: &Observations, now: Time, assessment:
     let mut findings = std::mem::take(&mut assessment.findings);
     findings.extend(found);
     let (open, accepted) = settle(&estate.overrides, findings, now);
-    let blamed: HashSet<String> = open.iter().filter(|f| f.rule.contains('/')).map(about).collect();
+    // What judging itself found has moved the state already.
+    let odd: HashSet<&str> = anomalies.iter().map(|a| a.rule.as_str()).collect();
+    let counts = |f: &&Finding| f.rule.contains('/') || odd.contains(f.rule.as_str());
+    let blamed: HashSet<String> = open.iter().filter(counts).map(about).collect();
     let mut raised = false;
     for view in assessment.workloads.iter_mut().filter(|w| w.state < State::Warning) {
         if blamed.contains(view.id.as_str()) {
             (view.state, raised) = (State::Warning, true);
-            let rules = open.iter().filter(|f| f.rule.contains('/') && about(f) == view.id.as_str());
-            view.reasons.push(Reason::RulesBroken { rules: rules.count() });
+            let own = || open.iter().filter(counts).filter(|f| about(f) == view.id.as_str());
+            let rules = own().filter(|f| f.rule.contains('/')).count();
+            let things = own().count() - rules;
+            view.reasons.extend((rules > 0).then_some(Reason::RulesBroken { rules }));
+            view.reasons.extend((things > 0).then_some(Reason::Unusual { things }));
         }
     }
     if raised {
