@@ -3,6 +3,7 @@
 
 mod command;
 mod dial;
+mod dns;
 mod figure;
 mod http;
 mod object;
@@ -121,6 +122,7 @@ impl Probing for Prober {
                 "http" => http::ask(self, probe, timeout).await,
                 "tcp" => tcp::ask(self, probe, timeout).await,
                 "tls" => tls::ask(self, probe, timeout).await,
+                "dns" => dns::ask(self, probe, timeout).await,
                 "postgres" => postgres::ask(self, probe, timeout).await,
                 "redis" => redis::ask(self, probe, timeout).await,
                 "prometheus" => prometheus::ask(self, probe, timeout).await,

@@ -149,7 +149,7 @@ async fn what_cannot_be_seen_has_its_own_code() {
         ("redis", "169.254.169.254:6379".into(), Code::STORE_GUARD),
         ("prometheus", format!("http://{nobody}/metrics"), Code::PROBE_VALUE),
         ("postgres", "no table".into(), Code::PROBE_VALUE),
-        ("dns", "db.example".into(), Code::PROBE_UNSUPPORTED),
+        ("carrier pigeon", "db.example".into(), Code::PROBE_UNSUPPORTED),
     ];
     for (kind, target, code) in table {
         let problem = ask(&probe(kind, json!(target), json!({}))).await.unwrap_err();

@@ -169,7 +169,7 @@ async fn a_standby_of_postgres_is_seen_through_what_it_hears_from_its_primary() 
         reading.as_of.unwrap().timestamp() as f64 - reading.value.unwrap() > 3.0
     };
     until(&standby, &replayed, idle).await.unwrap();
-    let reading = until(&standby, &state, |answer| holds(answer)).await.unwrap();
+    let reading = until(&standby, &state, holds).await.unwrap();
     assert_eq!(reading.value, Some(0.0), "an idle primary is no lag: {reading:?}");
     assert!(reading.detail.contains("a standby, streaming, 0.0 s behind"), "{reading:?}");
 
@@ -338,4 +338,62 @@ async fn a_replica_of_redis_whose_link_is_down_is_not_well_though_it_answers() {
             );
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_what_its_server_tells() {
+    let named = Path::new("/usr/sbin/named");
+    if !lab::has(&[named]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let zone = "$TTL 60\n@ SOA ns hostmaster 1 60 60 600 60\n@ NS ns\nns A 127.0.0.1\n\
+                www CNAME front\nfront 2 A 192.0.2.1\nfront 2 A 192.0.2.2\nround CNAME again\nagain CNAME round\n\
+                note TXT \"eu-west-1\"\n";
+    fs::write(dir.path().join("shop.test"), zone).unwrap();
+    let path = dir.path().display();
+    let server = servers::start(named, |command, port| {
+        let conf = format!(
+            "options {{ directory \"{path}\"; pid-file none; session-keyfile \"{path}/session.key\"; \
+             listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; dnssec-validation no; recursion no; }};\n\
+             controls {{ }};\nzone \"shop.test\" {{ type primary; file \"shop.test\"; }};\n"
+        );
+        fs::write(dir.path().join("named.conf"), conf).unwrap();
+        command.args(["-f", "-c"]).arg(dir.path().join("named.conf"));
+    });
+    let prober = Prober::new(Http::new(), Secrets::new(dir.path(), []));
+    let at = format!("127.0.0.1:{}", server.port);
+    let ask = async |name: &str, ty: &str, rest: Value| {
+        let probe = probe("dns", json!({"name": name, "type": ty, "server": at}), rest);
+        prober.ask(&probe, Dur::secs(10)).await
+    };
+    let until_it_answers = probe("dns", json!({"name": "ns.shop.test", "server": at}), json!({}));
+    until(&prober, &until_it_answers, holds).await.unwrap();
+    let reading = ask("www.shop.test", "A", json!({})).await.unwrap();
+    assert_eq!(reading.text.as_deref(), Some("192.0.2.1, 192.0.2.2"), "{reading:?}");
+    // where traffic goes, by region
+    let map = json!({"map": {"192.0.2.1": "eu-west-1", "192.0.2.2": "eu-west-1"}});
+    assert_eq!(ask("www.shop.test", "A", map).await.unwrap().text.as_deref(), Some("eu-west-1"));
+    assert_eq!(
+        ask("front.shop.test", "A", json!({"value": "ttl_s", "unit": "s"})).await.unwrap().value,
+        Some(2.0)
+    );
+    let note = ask("note.shop.test", "TXT", json!({})).await.unwrap();
+    assert!(note.detail.contains("eu-west-1"), "{note:?}");
+    let elsewhere = ask("front.shop.test", "A", json!({"expect": {"equals": "192.0.2.9"}})).await.unwrap();
+    assert!(!elsewhere.holds, "{elsewhere:?}");
+    let absent = ask("absent.shop.test", "A", json!({})).await.unwrap();
+    assert_eq!((absent.holds, &*absent.detail), (false, "there is no such record"));
+    let table = [
+        ("round.shop.test", Code::PROBE_ANSWER),
+        ("www.elsewhere.test", Code::PROBE_ANSWER),
+        ("no name..", Code::PROBE_NAME),
+    ];
+    for (name, code) in table {
+        let problem = ask(name, "A", json!({})).await.unwrap_err();
+        assert_eq!(problem.code, code, "{name}: {problem}");
+    }
+    drop(server);
+    let gone = ask("www.shop.test", "A", json!({})).await.unwrap_err();
+    assert!([Code::PROBE_REFUSED, Code::PROBE_TIMEOUT].contains(&gone.code), "{gone}");
 }

@@ -13,7 +13,8 @@ use crate::engine::VOCABULARY;
 use crate::keep::runs::{RunFolder, new_id, runs_dir};
 
 /// Probe kinds that the prober asks; a run whose steps need others is refused.
-const ASKABLE: &[&str] = &["http", "tcp", "tls", "postgres", "redis", "prometheus", "object", "command"];
+const ASKABLE: &[&str] =
+    &["http", "tcp", "tls", "dns", "postgres", "redis", "prometheus", "object", "command"];
 
 /// Step kinds that this driver acts on; a run with another does not begin.
 const DRIVABLE: &[&str] = &[
