@@ -100,12 +100,18 @@ impl Series {
         let from = now - span;
         let reaches = |b: &&Vec<Bucket>| b.first().is_some_and(|first| first.at <= from) && b.len() > 1;
         let levels = [&self.minutes, &self.hours, &self.days];
+        // A bucket's own beginning may lie long before anything was seen in it.
+        let end = |b: &[Bucket], width: i64| b.first().map(|b| b.at + Dur::secs(width));
+        let (by_hour, by_day) = (end(&self.hours, 3_600), end(&self.days, 86_400));
+        let has_all = |b: &[Bucket], coarser: &[Option<Time>]| {
+            b.first().is_some_and(|first| coarser.iter().flatten().all(|end| first.at < *end))
+        };
         let level = levels.into_iter().find(reaches).unwrap_or_else(|| {
-            let begin = |b: &&Vec<Bucket>| b.first().map_or(Time::MAX_UTC, |first| first.at);
-            // Of levels that begin in the same hour, the finest says most.
-            let longest = levels.iter().map(begin).min().unwrap_or(Time::MAX_UTC);
-            let near = |b: &&Vec<Bucket>| !b.is_empty() && begin(b) <= longest + Dur::secs(3_600);
-            levels.into_iter().find(near).unwrap_or(levels[2])
+            match has_all(&self.minutes, &[by_hour, by_day]) {
+                true => &self.minutes,
+                false if has_all(&self.hours, &[by_day]) => &self.hours,
+                false => &self.days,
+            }
         });
         let first = level.partition_point(|b| b.at < from);
         &level[first..]
@@ -264,4 +270,40 @@ pub struct Restored {
     /// Titles of the checks that held afterwards.
     pub checks: Vec<String>,
     pub at: Time,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(from: i64, until: i64, width: i64) -> Vec<Bucket> {
+        let at = |n: i64| Time::UNIX_EPOCH + Dur::secs(n * width);
+        let bucket = |n| Bucket { at: at(n), n: 1, mean: 1.0, min: 1.0, max: 1.0, last: 1.0 };
+        (from / width..=until / width).map(bucket).collect()
+    }
+
+    #[test]
+    fn of_a_young_history_the_finest_level_that_has_all_of_it_is_told() {
+        let month = Dur::secs(30 * 86_400);
+        // Seen for so long until now, kept for six hours by the minute and for
+        // two weeks by the hour; told in buckets of so long.
+        for (seen, width) in [(30, 60), (3_000, 60), (10 * 3_600, 3_600), (20 * 86_400, 86_400)] {
+            let now = 400 * 86_400 + 85_000;
+            let since = |kept: i64| now - seen.min(kept);
+            let series = Series {
+                minutes: level(since(6 * 3_600), now, 60),
+                hours: level(since(14 * 86_400), now, 3_600),
+                days: level(since(400 * 86_400), now, 86_400),
+            };
+            let at = Time::UNIX_EPOCH + Dur::secs(now);
+            let told = series.over(month, at);
+            let last = told.last().expect("a bucket").at;
+            assert!(
+                Dur::between(last, at) < Dur::secs(width),
+                "{seen} s seen, but its newest is from {last}"
+            );
+            assert!(told.len() as i64 >= (seen / width).max(1), "{seen}: {}", told.len());
+        }
+        assert!(Series::default().over(month, Time::UNIX_EPOCH).is_empty());
+    }
 }
