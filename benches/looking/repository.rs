@@ -31,8 +31,8 @@ pub fn make(dir: &Path, password: &str, snapshots: usize) -> bool {
         return false;
     }
     let key = master(&only(&dir.join("keys")), password);
-    let mut first: Value =
-        serde_json::from_slice(&key.cipher(&only(&dir.join("snapshots")))).expect("a snapshot in clear JSON");
+    let first = clear(key.cipher(&only(&dir.join("snapshots"))));
+    let mut first: Value = serde_json::from_slice(&first).expect("a snapshot in JSON");
     for n in 1..snapshots {
         let at = chrono::Utc::now() - chrono::TimeDelta::minutes(n as i64);
         first["time"] = json!(at.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true));
@@ -42,6 +42,14 @@ pub fn make(dir: &Path, password: &str, snapshots: usize) -> bool {
         fs::write(dir.join("snapshots").join(hex::encode(Sha256::digest(&sealed))), sealed).expect("a file");
     }
     true
+}
+
+/// Since version 2 of the format what is packed begins with a 2; JSON never does.
+fn clear(plain: Vec<u8>) -> Vec<u8> {
+    match plain.split_first() {
+        Some((2, packed)) => zstd::decode_all(packed).expect("a file packed by zstd"),
+        _ => plain,
+    }
 }
 
 fn only(dir: &Path) -> Vec<u8> {
