@@ -70,6 +70,11 @@ impl Machine {
             }
             Verb::DoneOutside { step, evidence } => {
                 said(evidence, "evidence", step)?;
+                // Nothing of a run that may not begin counts as done: what is
+                // done has an undo and a cleanup, and those act.
+                if !self.prechecked() {
+                    return Err(refused(step, "the run may not begin yet: see what blocks it first"));
+                }
                 self.at(step, Self::can_be_outside, "marking it as done")?;
             }
             Verb::Adopt { reason } => {

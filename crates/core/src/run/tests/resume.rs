@@ -205,6 +205,24 @@ fn a_red_check_never_blocks_an_emergency_but_it_has_a_reason() {
     assert_eq!(run.attempts("a"), 1);
 }
 
+/// Found by the laws: what was done outside a blocked run was tidied up, though
+/// nothing of that run may act.
+#[test]
+fn a_run_that_may_not_begin_counts_nothing_as_done() {
+    let mut run = prechecked(&[checked("identity", CheckState::Red, true)]);
+    let outside = || Verb::DoneOutside { step: "a".into(), evidence: "a screenshot".into() };
+    let problem = run.verb(outside()).unwrap_err();
+    assert!(problem.why.contains("may not begin yet"), "{problem}");
+    run.verb(Verb::Override {
+        gate: Gate::Precheck { item: "*".into() },
+        reason: "it is all we have".into(),
+        typed: None,
+    })
+    .unwrap();
+    run.verb(outside()).unwrap();
+    assert_eq!(run.status("a"), S::Succeeded);
+}
+
 #[test]
 fn nothing_goes_on_when_the_journal_cannot_be_written() {
     let mut run = Live::start(json!([command("a", json!({ "needs": [] })), command("b", json!({}))]));

@@ -66,6 +66,8 @@ fn of_step(run: &Live, id: &StepId) -> Result<(), TestCaseError> {
                 (seen.begun, seen.open) = (true, true);
             }
             Event::UndoIntended { .. } => {
+                let before = Machine::replay(&run.records[..record.seq as usize - 1]).unwrap();
+                prop_assert!(!blocked(&before), "{id} is undone before the run may begin");
                 prop_assert!(!seen.open, "{id} is undone while it acts");
                 seen.open = true;
             }
@@ -106,6 +108,11 @@ fn verb_of(seen: &mut Seen, verb: &Verb, by: &OperatorId) {
     }
 }
 
+/// Whether what was looked at before the run still keeps it from beginning.
+fn blocked(before: &Machine) -> bool {
+    before.run().precheck.iter().any(PrecheckItem::blocks)
+}
+
 /// What lies between one intent of a step and the next must allow the next.
 fn intent(before: &Machine, id: &StepId, seen: &Seen, does: String) -> Result<(), TestCaseError> {
     let run = before.run();
@@ -113,7 +120,7 @@ fn intent(before: &Machine, id: &StepId, seen: &Seen, does: String) -> Result<()
     let book = run.runbook.steps.iter().find(|s| s.id == *of.as_ref().unwrap_or(id)).unwrap();
     prop_assert!(!seen.open, "{id} begins while it acts");
     prop_assert!(before.halted().is_none(), "{id} begins on a journal that is read-only");
-    prop_assert!(!run.precheck.iter().any(PrecheckItem::blocks), "{id} begins before the run may");
+    prop_assert!(!blocked(before), "{id} begins before the run may");
     prop_assert!(seen.confirmed || !book.destructive, "{id} began without its name: {does}");
     let absent_held = book.absent.is_some() && seen.denied;
     let allowed = !seen.begun || seen.retried || seen.nothing || book.idempotent || absent_held;
