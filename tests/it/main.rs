@@ -35,3 +35,4 @@ mod stores;
 mod tls;
 mod untrusted;
 mod whole_estate;
+mod world;
