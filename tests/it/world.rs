@@ -104,6 +104,12 @@ impl World {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
+    /// Exit code, standard output, standard error.
+    pub fn told(&self, args: &[&str]) -> (i32, String, String) {
+        let out = self.home.output(&self.home.path("estate"), args);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (out.status.code().unwrap_or(-1), text(out.stdout), text(out.stderr))
+    }
     pub fn spawn(&self, args: &[&str]) -> Child {
         self.lifeboat(args).spawn().unwrap()
     }
