@@ -468,6 +468,16 @@ pub const PICTURES: &[(&str, Scene)] = &[
         keys(app, "L");
         app.settle();
     }),
+    ("dependencies", |app| {
+        keys(app, "w ");
+        press(app, &[ENTER]);
+        keys(app, "d");
+        app.settle();
+    }),
+    ("dependencies-calm", |app| {
+        keys(app, "d");
+        app.settle();
+    }),
     ("trends", |app| {
         trends(app);
         update(app, Msg::Past("checkout".into(), Ok(Arc::new(past()))));

@@ -159,6 +159,17 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         clean_before: Option<String>,
     },
+    /// What each workload needs, where that lies, and in which order they come back
+    Dependencies {
+        /// One workload; all by default
+        workload: Option<String>,
+        /// What is assumed lost, as for `what-if`; else each workload's own home
+        #[arg(long = "if", value_name = "SELECTOR[=MODE]")]
+        lost: Vec<String>,
+        /// Only points before this instant count as clean (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        clean_before: Option<String>,
+    },
     /// What each asset is protected by, what by nothing, and stores that nobody uses
     Coverage,
     /// What is remembered of it over time, and where it leads; asks nothing anew
@@ -273,6 +284,9 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
             asking::what_if(asked, &lost, clean_before.as_deref())
         }
         Some(Command::Losses { mode, clean_before }) => asking::losses(asked, &mode, clean_before.as_deref()),
+        Some(Command::Dependencies { workload, lost, clean_before }) => {
+            asking::dependencies(asked, workload.as_deref(), &lost, clean_before.as_deref())
+        }
         Some(Command::Coverage) => asking::coverage(asked),
         Some(Command::Trends { workload }) => remembering::trends(asked, workload.as_deref()),
         Some(Command::Acknowledge { rule, subject, object, why }) => {

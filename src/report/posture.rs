@@ -211,6 +211,9 @@ pub fn what_if(assessment: &Assessment) -> Value {
         "schema": 1, "scenario": scenario, "clean_before": assessment.scenario.clean_before.map(time),
         "workloads": judged.map(|(w, j)| what_if_one(w, j)).collect::<Vec<_>>(),
         "order": order.iter().map(|o| &o.workload).collect::<Vec<_>>(),
+        "recovery": order.iter().map(|o| json!({
+            "workload": o.workload, "wave": o.wave, "begins_s": o.begins, "ends_s": o.ends,
+        })).collect::<Vec<_>>(),
         "critical_path_s": recovery.and_then(|r| r.critical_path),
         "critical_path": recovery.map(|r| &r.chain),
         "dominates": recovery.and_then(|r| r.dominates()),
