@@ -10,6 +10,7 @@ mod log;
 mod named;
 mod opened;
 mod remembering;
+mod resuming;
 mod settings;
 
 pub use crate::engine::VOCABULARY;
@@ -298,7 +299,7 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         Some(Command::Run { runbook, mode, set, yes_to }) => {
             acting::run(asked, &runbook, mode.into(), &set, &yes_to)
         }
-        Some(Command::Resume { run, yes_to }) => acting::resume(asked, &run, &yes_to),
+        Some(Command::Resume { run, yes_to }) => resuming::resume(asked, &run, &yes_to),
         Some(Command::Runs) => acting::runs(asked),
         Some(Command::Report { run, format }) => acting::report(asked, &run, format),
         Some(Command::Verify { run }) => acting::verify(asked, &run),

@@ -163,7 +163,9 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
     }
     match found {
         Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
-        Found::Copy(key, result) => put(seen.copies.get_mut(&key), result.map(Arc::from), at),
+        Found::Copy(key, result) => {
+            put(seen.copies.get_mut(&key), result.map(|summary| (*summary).into()), at)
+        }
         Found::Posture(store, result) => {
             put(seen.postures.get_mut(&store), result.map(|posture| *posture), at)
         }

@@ -197,12 +197,12 @@ impl Assessor {
         let mut memo = Memo::default();
         let mut all = Vec::with_capacity(scenarios.len());
         for scenario in scenarios {
-            cx.scenario = scenario;
-            cx.lost = Arc::new(Lost::of(&self.estate, self.places(), scenario));
-            if scenario.impact_began.is_some() {
+            if scenario.impact_began != cx.scenario.impact_began {
                 // When writing ended is another matter than before.
                 memo = Memo::default();
             }
+            cx.scenario = scenario;
+            cx.lost = Arc::new(Lost::of(&self.estate, self.places(), scenario));
             all.push(judge::all_under(&cx, &facts, &regions, &mut memo));
         }
         all
@@ -233,14 +233,16 @@ fn whole(cx: &Cx) -> Assessment {
     });
 
     let mut findings = posture::findings(cx);
-    let mut each: Vec<_> = facts.into_iter().zip(at_home).map(|(f, h)| (f, h, None)).collect();
-    for (of, verdict) in each.iter_mut().zip(under.into_iter().flatten()) {
-        of.2 = Some(verdict);
-    }
+    let mut facts = facts;
+    let mut under = under.map(Vec::into_iter);
+    let under = std::iter::from_fn(|| Some(under.as_mut().and_then(Iterator::next)));
+    let each: Vec<_> = facts.iter_mut().zip(at_home).zip(under).collect();
     let parts = threads::each(cx.threads, each, |_, part| {
         let mut findings = Vec::new();
-        let mut view = |(fact, home, verdict)| workload::view(cx, fact, home, verdict, &lost, &mut findings);
-        let views: Vec<_> = part.into_iter().map(|of| (of.0.rank, view(of))).collect();
+        let mut views = Vec::with_capacity(part.len());
+        for ((fact, home), verdict) in part {
+            views.push((fact.rank, workload::view(cx, fact, home, verdict, &lost, &mut findings)));
+        }
         (views, findings)
     });
     let mut workloads = Vec::with_capacity(cx.estate.workloads.len());

@@ -49,7 +49,7 @@ fn of(lost: &str) -> Dependencies {
         let key = CopyKey { workload: key.into(), asset: "db".into(), index: 0 };
         let good = PointRef { id: "p".into(), at: now - Dur::secs(60), size_bytes: None };
         let summary = CopySummary { last_good: Some(good), points: 1, ..CopySummary::default() };
-        seen.copies.insert(key, Arc::new(Observed::of(Arc::new(summary), now, Dur::secs(60))));
+        seen.copies.insert(key, Arc::new(Observed::of(summary.into(), now, Dur::secs(60))));
     }
     let assessor = Assessor::new(Arc::new(estate));
     let scenario: Scenario = lost.parse().expect("a scenario");
@@ -150,7 +150,7 @@ fn waves_and_the_critical_path_follow_what_waits_for_what() {
         let key = CopyKey { workload: id.into(), asset: "db".into(), index: 0 };
         let good = PointRef { id: "p".into(), at: now - Dur::secs(60), size_bytes: None };
         let summary = CopySummary { last_good: Some(good), points: 1, ..CopySummary::default() };
-        seen.copies.insert(key, Arc::new(Observed::of(Arc::new(summary), now, Dur::secs(60))));
+        seen.copies.insert(key, Arc::new(Observed::of(summary.into(), now, Dur::secs(60))));
     }
     let assessor = Assessor::new(Arc::new(estate));
     let assessment = assessor.assess(&seen, now, &Scenario::gone(["ie"]));
