@@ -1,6 +1,9 @@
 //! Every single loss beside the others, worst first: what to fear most.
 
-use lifeboat_core::assess::{LossOf, LossRow, Verdict};
+use lifeboat_core::{
+    assess::{LossOf, LossRow, Reason, Verdict},
+    model::Dur,
+};
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{top, unseen};
@@ -102,14 +105,21 @@ fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
 fn words(one: &LossOf) -> String {
     let into = one.to.as_ref().map_or_else(String::new, |to| format!(" into {to}"));
     let loss = match (one.verdict, one.loss.upper) {
+        (Verdict::Recoverable | Verdict::Breach, Some(Dur::ZERO)) => ", losing nothing".to_owned(),
         (Verdict::Recoverable | Verdict::Breach, Some(upper)) => format!(", losing up to {upper}"),
         _ => String::new(),
     };
-    let why = one.reasons.iter().chain(&one.hidden).next().map(|reason| format!(": {reason}"));
-    let why = match (why, one.verdict) {
-        (Some(why), _) => why,
+    // What decides comes before what is wrong besides.
+    let decides = |r: &&Reason| one.verdict == Verdict::Lost && matches!(r, Reason::NothingSurvives { .. });
+    let all = || one.reasons.iter().chain(&one.hidden);
+    let why = match (all().find(decides).or(all().next()), one.verdict) {
+        (Some(why), Verdict::Exposed) => {
+            format!(" runs on; should what serves it now be lost as well: {why}")
+        }
+        (Some(why), _) => format!(": {why}"),
         (None, Verdict::Lost) => ": no region is left to bring it back in".to_owned(),
         (None, _) => String::new(),
     };
+    let into = if one.verdict == Verdict::Exposed { String::new() } else { into };
     format!("{}{into}{loss}{why}.", one.workload)
 }
