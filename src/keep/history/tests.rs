@@ -393,6 +393,23 @@ fn a_finding_stands_since_it_was_first_found_and_begins_anew_when_it_comes_back(
 }
 
 #[test]
+fn what_was_gathered_is_written_though_something_else_is_answered_between() {
+    let dir = tempfile::tempdir().unwrap();
+    let (recorder, _) = recorder(dir.path(), t(0));
+    recorder.settle(LONG);
+    recorder.probe(&ProbeKey::Lag(link()), Err(&Problem::new(Code::PROBE_TIMEOUT, "x")), t(0));
+    recorder.found(["a".to_owned()].into(), t(1));
+    recorder.runs_changed();
+    let db = Connection::open(dir.path().join("history.sqlite")).unwrap();
+    let deadline = std::time::Instant::now() + LONG;
+    let written = || db.query_row("SELECT count(*) FROM turn", [], |row| row.get::<_, i64>(0)).unwrap_or(0);
+    while written() == 0 {
+        assert!(std::time::Instant::now() < deadline, "nothing was written");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn a_history_of_the_first_version_is_carried_on() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("history.sqlite");
