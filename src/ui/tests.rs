@@ -579,7 +579,9 @@ fn dependencies_tell_the_order_what_is_needed_and_what_a_loss_takes() {
         }
     }
     let wide = text(&entangled("dependencies", (200, 60)));
-    for fact in ["critical path  impact → checkout", "decides that", "the runbook checkout-failover relies on it"] {
+    for fact in
+        ["critical path  impact → checkout", "decides that", "the runbook checkout-failover relies on it"]
+    {
         assert!(wide.contains(fact), "{fact}:\n{wide}");
     }
     let calm = text(&entangled("dependencies-calm", (120, 40)));
