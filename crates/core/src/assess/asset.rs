@@ -110,7 +110,7 @@ impl Received {
         self.through
     }
     pub fn through(self) -> Time {
-        Time::UNIX_EPOCH + Dur::millis(self.through)
+        Time::from_timestamp_millis(self.through).unwrap_or(Time::UNIX_EPOCH)
     }
     fn is_dated(self) -> bool {
         self.as_of.is_some()

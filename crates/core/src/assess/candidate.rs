@@ -36,7 +36,8 @@ impl<'j> Target<'j> {
             account: s.account.as_ref().or(own),
             capacity: s.capacity.as_ref().map(|c| (n, c)),
         };
-        let mut all: Vec<Target> = w.standbys.iter().enumerate().map(standby).collect();
+        let mut all = Vec::with_capacity(w.standbys.len() + w.active.len() + facts.serving.len() + 1);
+        all.extend(w.standbys.iter().enumerate().map(standby));
         let others = w.active.iter().map(|a| &a.region).chain(&facts.serving).chain(&w.home);
         // What serves it now and goes with the loss is no target that failed.
         let stays = |r: &&RegionId| {

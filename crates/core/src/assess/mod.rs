@@ -43,7 +43,6 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -251,16 +250,18 @@ fn whole(cx: &Cx) -> Assessment {
         findings.extend(found);
         for (by_id, view) in views {
             let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
-            // Worst state first, then by tier, then worst verdict, then by id.
-            let tier = view.tier.unwrap_or(u8::MAX);
-            order.push((Reverse(view.state), tier, Reverse(verdict), by_id, workloads.len()));
+            // Worst state first, then by tier, then worst verdict, then by id: in
+            // one number, for a thousand are sorted in each assessment.
+            let tier = u64::from(view.tier.unwrap_or(u8::MAX));
+            let bad = [u8::MAX - view.state as u8, u8::MAX - verdict as u8].map(u64::from);
+            order.push((bad[0] << 56 | tier << 48 | bad[1] << 40 | by_id as u64, workloads.len()));
             workloads.push(Some(view));
         }
     }
     // Views are large: their places are sorted, and each is moved once.
     order.sort_unstable();
     let mut worst_first = Vec::with_capacity(order.len());
-    worst_first.extend(order.into_iter().filter_map(|(.., n)| workloads[n].take()));
+    worst_first.extend(order.into_iter().filter_map(|(_, n)| workloads[n].take()));
     let workloads = worst_first;
     findings::of_estate(cx, &mut findings);
     past::apply(&cx.observations.learned, &mut findings);
