@@ -116,8 +116,10 @@ fn wait(child: Child, shim: &Shim) -> i32 {
 /// What need not be told, since nothing rests on it.
 fn silent(hit: &Hit) -> bool {
     let (folder, name) = hit.path.rsplit_once('/').unwrap_or_default();
-    // Nor that an attempt's outcome was renamed: it is written again.
-    if hit.call == "fsync" && folder.ends_with("/attempts") {
+    // Nor that an attempt's outcome was renamed: it is written again. Room that
+    // is not given back is given back with the folder.
+    let renamed = hit.call == "fsync" && folder.ends_with("/attempts");
+    if renamed || (hit.call == "ftruncate" && ["output", "stdout"].contains(&name)) {
         return true;
     }
     // A second file for a failed outcome is tried until it is there; how far an
