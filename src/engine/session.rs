@@ -509,11 +509,16 @@ async fn publish(
     stop: CancellationToken,
 ) {
     let mut kept: Option<tokio::time::Instant> = None;
+    let mut failed = false;
     while let Some(Ok(())) = stop.run_until_cancelled(seen.changed()).await {
         let now = seen.borrow_and_update().clone();
         if kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY) && now.untried() == 0 {
-            keep(&setting, &recorder, &now).await;
+            let problem = keep(&setting, &recorder, &now).await;
             kept = Some(tokio::time::Instant::now());
+            // Once: it is tried again every few seconds.
+            if let Some(problem) = problem.filter(|_| !std::mem::replace(&mut failed, true)) {
+                let _ = events.send(Event::Problem(problem)).await;
+            }
         }
         if events.send(Event::Observed(now)).await.is_err() {
             return;
@@ -525,7 +530,8 @@ async fn publish(
     }
 }
 
-async fn keep(setting: &Setting, recorder: &Recorder, seen: &Arc<Observations>) {
+/// Why it could not be kept.
+async fn keep(setting: &Setting, recorder: &Recorder, seen: &Arc<Observations>) -> Option<Problem> {
     let (setting, recorder, seen) = (setting.clone(), recorder.clone(), seen.clone());
     let job = move || {
         let (estate, now) = (setting.estate(), setting.clock.now());
@@ -534,7 +540,7 @@ async fn keep(setting: &Setting, recorder: &Recorder, seen: &Arc<Observations>) 
         let glance = Glance::of(estate, &seen, &assessment);
         last_known::save(&setting.places, setting.trusted.dir(), &estate.id, &glance)
     };
-    if let Ok(Err(problem)) = tokio::task::spawn_blocking(job).await {
-        tracing::warn!(%problem, "the last known state is not kept");
-    }
+    let problem = tokio::task::spawn_blocking(job).await.ok()?.err()?;
+    tracing::warn!(%problem, "the last known state is not kept");
+    Some(problem)
 }

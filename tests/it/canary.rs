@@ -4,6 +4,8 @@
 //! and in errors. Nothing that is written, shown or started holds any of them,
 //! in any of these encodings, and no process leaves a core.
 
+mod cores;
+
 use std::{
     fs,
     io::{Read as _, Write as _},
@@ -92,32 +94,7 @@ fn each_form_of_a_secret_is_found() {
 
 /// Prints every secret that it was given: as it is, in two pieces, and encoded
 /// in every way that it is looked for in; the last line is an output.
-const LEAK: &str = r##"#!/usr/bin/python3
-import base64, html, json, os, sys, time, urllib.parse
-def say(text):
-    print("before", text, "after")
-for name, value in sorted(os.environ.items()):
-    if not name.startswith("SECRET_"):
-        continue
-    raw = value.encode()
-    say(value)
-    sys.stdout.write("pieces " + value[:9]); sys.stdout.flush()
-    time.sleep(0.15 if name == "SECRET_0" else 0)
-    sys.stdout.write(value[9:] + "\n"); sys.stdout.flush()
-    sys.stderr.write("error: bad token " + value + "\n"); sys.stderr.flush()
-    say(value[::-1]); say(raw.hex()); say(raw.hex().upper())
-    for more in ["", "u", "user:"]:
-        say(base64.b64encode(more.encode() + raw).decode())
-        say(base64.urlsafe_b64encode(more.encode() + raw + b"?>").decode())
-    say(urllib.parse.quote(value, safe="")); say("".join("%%%02X" % b for b in raw))
-    say(json.dumps({"token": value})); say("".join("\\u%04x" % b for b in raw))
-    say("".join("\\x%02x" % b for b in raw)); say("".join("\\%03o" % b for b in raw))
-    say(html.escape(value)); say("".join("&#%d;" % b for b in raw))
-    say("".join("=%02X" % b for b in raw)); say(",".join(str(b) for b in raw))
-    sys.stdout.flush(); sys.stdout.buffer.write(value.encode("utf-16-le") + b"\n"); sys.stdout.flush()
-print("all was said")
-print(json.dumps({"token": os.environ["SECRET_0"], "hex": os.environ["SECRET_1"].encode().hex()}))
-"##;
+const LEAK: &str = include_str!("canary/leak.py");
 
 /// PostgreSQL as far as asking for a password, which it repeats in its error.
 fn postgres() -> String {
@@ -382,54 +359,4 @@ fn no_secret_reaches_anything_that_is_kept_shown_or_started() {
     assert!(log, "a log was written, and read here");
     let mode = fs::metadata(runs.join(id.as_str())).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "what commands print is nobody else's business");
-}
-
-/// Whether an abort of `pid`, a child of ours with its limit raised from
-/// outside, leaves a core.
-fn leaves_core(child: &mut std::process::Child) -> bool {
-    use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
-    use std::os::unix::process::ExitStatusExt as _;
-    let pid = Pid::from_child(child);
-    let unlimited = Rlimit { current: None, maximum: None };
-    prlimit(Some(pid), Resource::Core, unlimited).unwrap();
-    kill_process(pid, Signal::ABORT).unwrap();
-    let status = child.wait().unwrap();
-    assert!(status.signal().is_some(), "{status}");
-    status.core_dumped()
-}
-
-#[test]
-fn an_abort_leaves_no_core_even_where_the_limit_was_raised() {
-    if !rustix::process::geteuid().is_root() {
-        println!("skipped: only root raises the limit of another process");
-        return;
-    }
-    let dir = tempfile::tempdir().unwrap();
-    let plain = || Command::new("sleep").arg("60").current_dir(dir.path()).spawn().unwrap();
-    if !leaves_core(&mut plain()) {
-        println!("this machine leaves no cores at all: nothing is shown");
-    }
-    let world = super::world::World::bare();
-    let wait = json!([{ "id": "a", "kind": "command", "run": ["sleep", "10"] }]);
-    world.book("move", json!({}), wait);
-    world.trust();
-    let mut command = world.lifeboat(&["run", "move"]);
-    let mut driver = command.current_dir(dir.path()).spawn().unwrap();
-    let attempt = super::world::until("the attempt", || {
-        let folder = attempt_dir(&world.runs().join(world.run()?.as_str()), &"a".into(), 1);
-        folder.join("started").exists().then_some(folder)
-    });
-    assert!(!leaves_core(&mut driver), "the driver left a core");
-    // Not a child of ours: what it would leave lies in its folder.
-    for pid in super::driven::pids_of(&attempt) {
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        let unlimited = rustix::process::Rlimit { current: None, maximum: None };
-        rustix::process::prlimit(Some(pid), rustix::process::Resource::Core, unlimited).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
-    }
-    super::world::until("the attempt to end", || super::driven::pids_of(&attempt).is_empty().then_some(()));
-    let core = |folder: &Path| {
-        lab::files(folder).into_iter().find(|f| f.file_name().unwrap().to_string_lossy().starts_with("core"))
-    };
-    assert_eq!(core(&attempt), None);
 }

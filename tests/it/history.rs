@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::world::Home;
 
 pub struct World {
-    home: Home,
+    pub home: Home,
 }
 
 const ESTATE: &str = r#"schema = 1

@@ -9,7 +9,7 @@ use std::{
 
 use lifeboat_core::{model::Time, run::Outcome};
 
-use super::Spec;
+use super::{Spec, outcome, output};
 use crate::keep::{durable, lock};
 
 /// The folder of one attempt.
@@ -78,6 +78,11 @@ impl AttemptDir {
         let Some(lock) = lock::try_take(&self.file("lock"))? else { return Ok(None) };
         if self.file("started").exists() || self.file("outcome").exists() {
             return Ok(None);
+        }
+        outcome::reserve(&self.0)?;
+        output::reserve(&self.file("output"))?;
+        if !spec.outputs.is_empty() {
+            output::reserve(&self.file("stdout"))?;
         }
         durable::replace(&self.file("spec.json"), &serde_json::to_vec_pretty(spec)?)?;
         // The lock travels as standard input: the one descriptor that can be

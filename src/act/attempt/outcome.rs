@@ -17,8 +17,12 @@ const ROOM: usize = 128 << 10;
 const NAME: &str = "outcome";
 const BESIDE: &str = "outcome.tmp";
 
-/// Takes the room.
+/// Takes the room. Whoever starts an attempt does, so that a disk without any
+/// stops the run and not the step.
 pub fn reserve(dir: &Path) -> io::Result<File> {
+    if fs::metadata(dir.join(BESIDE)).is_ok_and(|m| m.len() == ROOM as u64) {
+        return OpenOptions::new().write(true).open(dir.join(BESIDE));
+    }
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(dir.join(BESIDE))?;
     file.write_all(&vec![b' '; ROOM])?;
     file.sync_all()?;

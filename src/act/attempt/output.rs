@@ -23,6 +23,28 @@ use crate::net::Secrets;
 const HEAD: u64 = 256 << 10;
 const TAIL: u64 = 768 << 10;
 
+/// Taken beforehand: on a disk that fills up meanwhile, most commands would end
+/// half-way because they cannot print.
+const ROOM: u64 = 64 << 10;
+
+/// Takes the room, where the file system can.
+pub fn reserve(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::{
+            fs::{FallocateFlags, fallocate},
+            io::Errno,
+        };
+        match fallocate(&file, FallocateFlags::KEEP_SIZE, 0, ROOM) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    drop(file);
+    Ok(())
+}
+
 /// One file of output while it is written.
 pub struct Capture {
     path: PathBuf,
@@ -43,7 +65,10 @@ impl Capture {
     pub fn create(path: PathBuf) -> io::Result<Self> {
         // Append: the command and its children share it, and none may write over another.
         let file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
-        file.set_len(0)?;
+        // One that is empty keeps the room that was taken for it.
+        if file.metadata()?.len() > 0 {
+            file.set_len(0)?;
+        }
         Ok(Self { path, file, freed: HEAD, washed: None })
     }
 
@@ -93,6 +118,8 @@ impl Capture {
     pub fn close(mut self, hash: &mut blake3::Hasher) -> io::Result<Kept> {
         self.catch_up()?;
         let all = self.file.metadata()?.len();
+        // Gives back what was not needed of the room.
+        let _ = self.file.set_len(all);
         if all > HEAD + TAIL {
             let small = self.path.with_extension("tmp");
             let mut out = File::create(&small)?;

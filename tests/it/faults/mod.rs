@@ -3,6 +3,8 @@
 //! `shim.c` makes the calls fail below the C library, in the dashboard's
 //! process and in its attempts alike; what the commands of a plan do is theirs.
 
+mod history;
 mod incidents;
+mod last_known;
 mod runs;
 mod shim;

@@ -91,13 +91,24 @@ pub fn there() -> bool {
 impl Shim {
     /// Has `command` fail on what lies below `below`.
     pub fn over(command: &mut Command, fault: Fault, below: &Path, control: PathBuf) -> Self {
+        let (shim, env) = Self::env(fault, below, control);
+        command.envs(env);
+        shim
+    }
+    /// What a program needs in its environment to fail so.
+    pub fn env(fault: Fault, below: &Path, control: PathBuf) -> (Self, Vec<(&'static str, PathBuf)>) {
         fs::write(&control, [0; 4032]).unwrap();
         let full = fault.calls == Calls::Room;
-        command.env("LD_PRELOAD", library().unwrap()).env("FAULT_CONTROL", &control);
-        command.env("FAULT_BELOW", below).env("FAULT_CALLS", fault.calls.bits());
-        command.env("FAULT_AT", fault.at.to_string()).env("FAULT_ON", if full { "1" } else { "0" });
-        command.env("FAULT_ERRNO", if full { ENOSPC } else { EIO });
-        Self { control }
+        let env = vec![
+            ("LD_PRELOAD", library().unwrap().to_owned()),
+            ("FAULT_CONTROL", control.clone()),
+            ("FAULT_BELOW", below.to_owned()),
+            ("FAULT_CALLS", fault.calls.bits().into()),
+            ("FAULT_AT", fault.at.to_string().into()),
+            ("FAULT_ON", if full { "1" } else { "0" }.into()),
+            ("FAULT_ERRNO", if full { ENOSPC } else { EIO }.into()),
+        ];
+        (Self { control }, env)
     }
     fn word(&self, n: usize) -> u64 {
         let bytes = fs::read(&self.control).unwrap();
@@ -150,7 +161,7 @@ pub fn every_n(stride: u64, case: impl Fn(Fault) -> bool + Sync) -> u64 {
     met.into_inner()
 }
 
-/// Every n in `.ci/long`, every fifth or so in the gate.
+/// Every n in `.ci/long`; so few of them in the gate.
 pub fn stride(gate: u64) -> u64 {
     match std::env::var("LIFEBOAT_FAULTS").as_deref() {
         Ok("all") => 1,
