@@ -91,7 +91,7 @@ fn observations(estate: &Estate) -> Observations {
                 windows: vec![window],
                 ..CopySummary::default()
             };
-            seen.copies.insert(key, Arc::new(Observed::of(Arc::new(summary), at, Dur::secs(900))));
+            seen.copies.insert(key, Arc::new(Observed::of(summary.into(), at, Dur::secs(900))));
         }
     }
     seen

@@ -49,6 +49,7 @@ pub enum Action {
     GoStores,
     GoFindings,
     GoLosses,
+    GoDependencies,
     GoTrends,
     GoIncident,
     GoRunbooks,
@@ -179,6 +180,7 @@ actions! {
     GoStores      "stores"       Everywhere ["4"]                0 ""          "Stores";
     GoFindings    "findings"     Everywhere ["5"]                0 ""          "Findings: policy checks that fail";
     GoLosses      "losses"       Everywhere ["L"]                8 "losses"    "Every single loss beside the others, worst first";
+    GoDependencies "dependencies" Everywhere ["d"]               0 ""          "What each workload needs, and in which order they come back";
     GoTrends      "trends"       Everywhere ["t"]                0 ""          "What is remembered of the workload, and where it leads";
     GoIncident    "incident"     Everywhere ["6"]                0 ""          "Incident: declare or wait";
     GoRuns        "runs"         Everywhere ["8"]                9 "runs"      "Runs, past and open";

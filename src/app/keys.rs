@@ -238,7 +238,7 @@ fn workload(app: &App) -> Option<WorkloadId> {
         _ => None,
     });
     let selected = || match app.screen() {
-        Screen::Overview => app.selected().map(|r| WorkloadId::new(&r.id)),
+        Screen::Overview | Screen::Dependencies => app.selected().map(|r| WorkloadId::new(&r.id)),
         _ => app.places.get(&Screen::Overview).and_then(|p| p.id.as_ref()).map(WorkloadId::new),
     };
     of_way.or_else(selected).or_else(|| app.glance.rows.first().map(|r| r.id.clone()))
@@ -256,6 +256,7 @@ fn navigate(app: &mut App, action: Action) -> Vec<Effect> {
         Action::GoStores => Some(Screen::Stores),
         Action::GoFindings => Some(Screen::Findings),
         Action::GoLosses => Some(Screen::Losses),
+        Action::GoDependencies => Some(Screen::Dependencies),
         Action::GoTrends => return show_trends(app),
         Action::GoIncident => Some(Screen::Incident),
         Action::GoRunbooks => Some(Screen::Runbooks),
@@ -350,7 +351,7 @@ fn show_run(app: &mut App, id: RunId) -> Vec<Effect> {
 fn open(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.selected().cloned() else { return vec![] };
     match app.screen().clone() {
-        Screen::Overview => app.go(Screen::Workload(WorkloadId::new(&row.id))),
+        Screen::Overview | Screen::Dependencies => app.go(Screen::Workload(WorkloadId::new(&row.id))),
         Screen::Workload(id) => match rows::copy_of(&id, &row.id) {
             Some(key) => return show_points(app, key),
             None => app.say("A replica has no recovery points.", false),

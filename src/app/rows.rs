@@ -1,6 +1,9 @@
 //! The lines of each screen's list, by name and by place in their source.
 
-use lifeboat_core::{assess::WorkloadView, model::*};
+use lifeboat_core::{
+    assess::{DependsOn, WorkloadView},
+    model::*,
+};
 
 use super::{App, Screen};
 
@@ -100,6 +103,12 @@ pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
         Screen::Losses => {
             let rows = app.comparison.iter().flat_map(|c| &c.rows);
             list(rows.map(|r| (r.lost.to_string(), format!("{} {}", r.lost, r.worst))).collect())
+        }
+        Screen::Dependencies => {
+            let rows = app.dependencies.iter().flat_map(|d| &d.rows);
+            let names = |r: &DependsOn| r.needs.iter().map(|n| n.what.name()).collect::<Vec<_>>().join(" ");
+            let text = |r: &DependsOn| format!("{} {} {}", r.workload, r.verdict, names(r));
+            list(rows.map(|r| (r.workload.to_string(), text(r))).collect())
         }
         Screen::Trends(id) => {
             let plots =

@@ -122,7 +122,7 @@ fn reading(now: Time, holds: bool, value: Option<f64>, age: i64, every: Dur) -> 
     Arc::new(Observed::of(reading, at, every))
 }
 
-fn copy(now: Time, age: i64, points: usize) -> Arc<Observed<Arc<CopySummary>>> {
+fn copy(now: Time, age: i64, points: usize) -> Arc<Observed<Summarised>> {
     let good = PointRef {
         id: format!("20261121-0200{points:02}F"),
         at: now - Dur::secs(age),
@@ -135,7 +135,7 @@ fn copy(now: Time, age: i64, points: usize) -> Arc<Observed<Arc<CopySummary>>> {
         windows: vec![Window { from: now - Dur::secs(6 * 86_400), to: now - Dur::secs(age) }],
         ..CopySummary::default()
     };
-    Arc::new(Observed::of(Arc::new(summary), now - Dur::secs(40), Dur::secs(300)))
+    Arc::new(Observed::of(summary.into(), now - Dur::secs(40), Dur::secs(300)))
 }
 
 /// What was seen of it at `now`: mail is overdue, the lag of ledger stands
@@ -466,6 +466,16 @@ pub const PICTURES: &[(&str, Scene)] = &[
     ("findings", |app| keys(app, "5")),
     ("losses", |app| {
         keys(app, "L");
+        app.settle();
+    }),
+    ("dependencies", |app| {
+        keys(app, "w ");
+        press(app, &[ENTER]);
+        keys(app, "d");
+        app.settle();
+    }),
+    ("dependencies-calm", |app| {
+        keys(app, "d");
         app.settle();
     }),
     ("trends", |app| {

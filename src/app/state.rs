@@ -6,7 +6,7 @@ use std::{
 };
 
 use lifeboat_core::{
-    assess::{Assessment, Assessor, Comparison, Glance, compare},
+    assess::{Assessment, Assessor, Comparison, Dependencies, Glance, compare, dependencies},
     model::*,
     run::{Incident, RunRow, RunView},
 };
@@ -59,6 +59,7 @@ pub enum Screen {
     Stores,
     Findings,
     Losses,
+    Dependencies,
     Trends(WorkloadId),
     Incident,
     Runbooks,
@@ -85,6 +86,7 @@ impl Screen {
             Self::Stores => "Stores".into(),
             Self::Findings => "Findings".into(),
             Self::Losses => "All single losses".into(),
+            Self::Dependencies => "Dependencies".into(),
             Self::Trends(id) => format!("{id} trends"),
             Self::Incident => "Incident".into(),
             Self::Runbooks => "Runbooks".into(),
@@ -143,6 +145,8 @@ pub struct App {
     pub shown: Option<Arc<Assessment>>,
     /// Every single loss beside the others, while that page is shown.
     pub comparison: Option<Arc<Comparison>>,
+    /// What each workload needs, while that page is shown.
+    pub dependencies: Option<Arc<Dependencies>>,
     pub glance: Arc<Glance>,
     /// Whether `glance` is about now; else it is the last known.
     pub live: bool,
@@ -201,6 +205,7 @@ impl App {
             real: None,
             shown: None,
             comparison: None,
+            dependencies: None,
             glance: Arc::default(),
             live: false,
             incident: None,
@@ -294,10 +299,12 @@ impl App {
             alarm::note(&mut self.back, self.incident.as_deref(), &real);
             self.glance = Arc::new(Glance::of(assessor.estate(), seen, &shown));
             (self.real, self.shown, self.live) = (Some(real), Some(shown), true);
-            self.comparison = None;
+            (self.comparison, self.dependencies) = (None, None);
         }
-        if *self.screen() == Screen::Losses {
-            self.compare();
+        match self.screen() {
+            Screen::Losses => self.compare(),
+            Screen::Dependencies => self.depend(),
+            _ => {}
         }
         self.relist();
     }
@@ -306,6 +313,13 @@ impl App {
     fn compare(&mut self) {
         if let (Some(assessor), Some(seen), None) = (&self.assessor, &self.seen, &self.comparison) {
             self.comparison = Some(Arc::new(compare(assessor, seen, self.now, LossMode::Gone, None)));
+        }
+    }
+
+    /// Finds what each workload needs, unless that was done since anything changed.
+    fn depend(&mut self) {
+        if let (Some(assessor), Some(shown), None) = (&self.assessor, &self.shown, &self.dependencies) {
+            self.dependencies = Some(Arc::new(dependencies(assessor, shown)));
         }
     }
 

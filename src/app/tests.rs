@@ -92,6 +92,8 @@ fn digits_and_back_move_between_screens() {
         ('r', Screen::Runbooks),
         ('8', Screen::Runs),
         ('9', Screen::Log),
+        ('d', Screen::Dependencies),
+        ('L', Screen::Losses),
         ('1', Screen::Overview),
         ('2', Screen::Workload("mail".into())),
     ];

@@ -13,12 +13,13 @@ use tokio_util::sync::CancellationToken;
 use super::asking::{instant, look};
 use super::named::{self, scenario};
 use super::opened::setting;
+use super::resuming::runs_of;
 use super::{Asked, ReportFormat, block_on, exit, print, print_json};
 use crate::app::{filled, of_run};
 use crate::engine::drive::{self, drive, view_of};
 use crate::engine::{Declared, Setting, Wanted};
-use crate::keep::incidents;
 use crate::keep::runs::{self as kept, RunFolder};
+use crate::keep::{Places, incidents, last_known};
 use crate::report as reports;
 
 pub fn declare(asked: &Asked, lost: &[String], began: Option<&str>) -> Result<i32, Problem> {
@@ -60,7 +61,7 @@ pub fn stand_down(asked: &Asked, reason: &str) -> Result<i32, Problem> {
 }
 
 /// `NAME=VALUE`, each once.
-fn pairs(words: &[String], option: &str) -> Result<BTreeMap<String, String>, Problem> {
+pub(super) fn pairs(words: &[String], option: &str) -> Result<BTreeMap<String, String>, Problem> {
     let mut pairs = BTreeMap::new();
     for word in words {
         let wrong = |why: &str| {
@@ -88,20 +89,16 @@ pub fn run(
     let runbook = named::runbook(setting.estate(), runbook)?.id.clone();
     let wanted = Wanted { runbook, mode, params: params.collect(), incident: None };
     let folder = setting.start(&wanted)?;
-    follow(&setting, folder, &yes_to, asked.json)
-}
-
-pub fn resume(asked: &Asked, run: &str, yes_to: &[String]) -> Result<i32, Problem> {
-    let yes_to = pairs(yes_to, "--yes-to")?;
-    let mut setting = setting(asked)?;
-    let folder = RunFolder::open(&setting.runs(), &run.into())?;
-    setting.trusted = drive::own_copy(&folder)?;
+    // Should the estate be broken by then, its runs are found all the same.
+    if let Err(problem) = last_known::name(&setting.places, setting.trusted.dir(), &setting.estate().id) {
+        tracing::warn!(%problem, "the folder of the estate is not remembered");
+    }
     follow(&setting, folder, &yes_to, asked.json)
 }
 
 /// Drives a run, telling each change on standard error, until it is over or
 /// a person is needed.
-fn follow(
+pub(super) fn follow(
     setting: &Setting,
     folder: RunFolder,
     yes_to: &BTreeMap<String, String>,
@@ -253,16 +250,8 @@ pub fn runs(asked: &Asked) -> Result<i32, Problem> {
     Ok(code)
 }
 
-/// What reads journals needs no trust: nothing is connected to or started.
-fn journals(asked: &Asked) -> Result<std::path::PathBuf, Problem> {
-    let places = crate::keep::Places::from_env()?;
-    let dir = super::opened::find(asked, &places)?;
-    let loaded = super::opened::load(&dir).map_err(|all| all.to_problem())?;
-    Ok(kept::runs_dir(&places.state, &loaded.estate.id))
-}
-
 pub fn report(asked: &Asked, run: &str, format: ReportFormat) -> Result<i32, Problem> {
-    let (machine, records) = kept::read(&journals(asked)?, &run.into())?;
+    let (machine, records) = kept::read(&runs_of(asked, &Places::from_env()?)?, &run.into())?;
     let report = reports::run(machine.run(), &records);
     match format {
         _ if asked.json => print_json(&report),
@@ -274,7 +263,7 @@ pub fn report(asked: &Asked, run: &str, format: ReportFormat) -> Result<i32, Pro
 }
 
 pub fn verify(asked: &Asked, run: &str) -> Result<i32, Problem> {
-    let (machine, records) = kept::read(&journals(asked)?, &run.into())?;
+    let (machine, records) = kept::read(&runs_of(asked, &Places::from_env()?)?, &run.into())?;
     let head = records.last().map(|r| r.sum.as_str()).unwrap_or_default();
     let state = machine.run().state;
     if asked.json {

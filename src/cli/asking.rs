@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lifeboat_core::assess::{Assessment, Assessor, State, Verdict, assess, compare};
+use lifeboat_core::assess::{Assessment, Assessor, DependsOn, State, Verdict, assess, compare};
 use lifeboat_core::model::*;
 use tokio_util::sync::CancellationToken;
 
@@ -193,15 +193,47 @@ pub fn instant(text: &str) -> Result<Time, Problem> {
         .map_err(|e| named::wrong(clean_line(text), e).next("write it as 2026-11-22T14:05:00Z"))
 }
 
-pub fn what_if(asked: &Asked, lost: &[String], clean_before: Option<&str>) -> Result<i32, Problem> {
-    let setting = setting(asked)?;
-    let supposed = named::scenario(setting.estate(), lost)?;
-    let mut scenario = standing(&setting)?;
-    for (selector, mode) in supposed.lost {
-        let declared = scenario.lost.entry(selector).or_insert(mode);
-        *declared = mode.max(*declared);
+/// What is declared lost and what is supposed besides.
+fn supposed(setting: &Setting, lost: &[String], clean_before: Option<&str>) -> Result<Scenario, Problem> {
+    let mut scenario = standing(setting)?;
+    if !lost.is_empty() {
+        for (selector, mode) in named::scenario(setting.estate(), lost)?.lost {
+            let declared = scenario.lost.entry(selector).or_insert(mode);
+            *declared = mode.max(*declared);
+        }
     }
     scenario.clean_before = clean_before.map(instant).transpose()?;
+    Ok(scenario)
+}
+
+pub fn dependencies(
+    asked: &Asked,
+    only: Option<&str>,
+    lost: &[String],
+    clean_before: Option<&str>,
+) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let only = only.map(|word| named::workload(setting.estate(), word)).transpose()?;
+    let scenario = supposed(&setting, lost, clean_before)?;
+    let seen = look(&setting)?;
+    let assessor = Assessor::new(setting.estate().clone());
+    let assessment = assessor.assess(&seen, setting.clock.now(), &scenario);
+    let mut all = lifeboat_core::assess::dependencies(&assessor, &assessment);
+    all.rows.retain(|row| only.is_none_or(|one| one.id == row.workload));
+    match asked.json {
+        true => print_json(&report::dependencies(&all)),
+        false => print(&report::dependencies_text(&all)),
+    }
+    let forgotten = |row: &DependsOn| row.needs.iter().any(|n| n.what.hidden() && n.taken.counts());
+    Ok(match scenario.is_empty() {
+        true => i32::from(all.rows.iter().any(forgotten)),
+        false => worst(all.rows.iter().map(|row| of_verdict(row.verdict))),
+    })
+}
+
+pub fn what_if(asked: &Asked, lost: &[String], clean_before: Option<&str>) -> Result<i32, Problem> {
+    let setting = setting(asked)?;
+    let scenario = supposed(&setting, lost, clean_before)?;
     let seen = look(&setting)?;
     let assessment = assess(setting.estate(), &seen, setting.clock.now(), &scenario);
     match asked.json {

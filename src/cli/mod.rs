@@ -10,6 +10,7 @@ mod log;
 mod named;
 mod opened;
 mod remembering;
+mod resuming;
 mod settings;
 
 pub use crate::engine::VOCABULARY;
@@ -158,6 +159,17 @@ enum Command {
         #[arg(long, value_name = "TIME")]
         clean_before: Option<String>,
     },
+    /// What each workload needs, where that lies, and in which order they come back
+    Dependencies {
+        /// One workload; all by default
+        workload: Option<String>,
+        /// What is assumed lost, as for `what-if`; else each workload's own home
+        #[arg(long = "if", value_name = "SELECTOR[=MODE]")]
+        lost: Vec<String>,
+        /// Only points before this instant count as clean (RFC 3339)
+        #[arg(long, value_name = "TIME")]
+        clean_before: Option<String>,
+    },
     /// What each asset is protected by, what by nothing, and stores that nobody uses
     Coverage,
     /// What is remembered of it over time, and where it leads; asks nothing anew
@@ -272,6 +284,9 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
             asking::what_if(asked, &lost, clean_before.as_deref())
         }
         Some(Command::Losses { mode, clean_before }) => asking::losses(asked, &mode, clean_before.as_deref()),
+        Some(Command::Dependencies { workload, lost, clean_before }) => {
+            asking::dependencies(asked, workload.as_deref(), &lost, clean_before.as_deref())
+        }
         Some(Command::Coverage) => asking::coverage(asked),
         Some(Command::Trends { workload }) => remembering::trends(asked, workload.as_deref()),
         Some(Command::Acknowledge { rule, subject, object, why }) => {
@@ -284,7 +299,7 @@ fn run(command: Option<Command>, asked: &Asked) -> i32 {
         Some(Command::Run { runbook, mode, set, yes_to }) => {
             acting::run(asked, &runbook, mode.into(), &set, &yes_to)
         }
-        Some(Command::Resume { run, yes_to }) => acting::resume(asked, &run, &yes_to),
+        Some(Command::Resume { run, yes_to }) => resuming::resume(asked, &run, &yes_to),
         Some(Command::Runs) => acting::runs(asked),
         Some(Command::Report { run, format }) => acting::report(asked, &run, format),
         Some(Command::Verify { run }) => acting::verify(asked, &run),

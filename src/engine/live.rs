@@ -111,9 +111,23 @@ impl Live {
 
 impl Reading for Live {
     fn read<'a>(&'a self, copy: &'a CopyKey, now: Time) -> BoxFuture<'a, Result<CopyReport, Problem>> {
-        self.copy(copy, now).boxed()
+        async move {
+            let read = self.copy(copy, now).await;
+            let redactor = self.secrets.redactor();
+            match read {
+                Ok(mut report) => {
+                    report.notes = report.notes.into_iter().map(|note| redactor.problem(note)).collect();
+                    Ok(report)
+                }
+                Err(problem) => Err(redactor.problem(problem)),
+            }
+        }
+        .boxed()
     }
     fn posture<'a>(&'a self, store: &'a StoreId) -> BoxFuture<'a, Result<Posture, Problem>> {
-        self.posture_of(store).boxed()
+        async move {
+            self.posture_of(store).await.map_err(|problem| self.secrets.redactor().problem(problem))
+        }
+        .boxed()
     }
 }

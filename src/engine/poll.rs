@@ -21,6 +21,8 @@ use crate::probe::Probing;
 
 /// The shortest time between two published snapshots.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// How long after a first answer others are waited for.
+const GATHER: Duration = Duration::from_millis(40);
 /// How many repositories are read at once: each may hold 64 MiB.
 const READS_AT_ONCE: usize = 4;
 /// How many probes may be on their way at once: each holds a socket.
@@ -163,7 +165,9 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
     }
     match found {
         Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
-        Found::Copy(key, result) => put(seen.copies.get_mut(&key), result.map(Arc::from), at),
+        Found::Copy(key, result) => {
+            put(seen.copies.get_mut(&key), result.map(|summary| (*summary).into()), at)
+        }
         Found::Posture(store, result) => {
             put(seen.postures.get_mut(&store), result.map(|posture| *posture), at)
         }
@@ -224,6 +228,8 @@ impl<F: Future> MapDrop for F {}
 async fn publisher(picture: Arc<Picture>, publish: watch::Sender<Arc<Observations>>) {
     loop {
         picture.changed.notified().await;
+        // Answers come in flocks, and each picture is judged and drawn.
+        tokio::time::sleep(GATHER).await;
         let snapshot = picture.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if publish.send(Arc::new(snapshot)).is_err() {
             return;

@@ -39,6 +39,10 @@ pub fn declare(dir: &Path, incident: &Incident) -> Result<Incident, Problem> {
             .next("stand it down first with `lifeboat stand-down`"));
     }
     let own = dir.join(incident.id.as_str());
+    if !own.join("journal.jsonl").is_file() || journal::read(&own.join("journal.jsonl"))?.records.is_empty() {
+        // What a writer that failed before its first line left of the same second.
+        let _ = fs::remove_dir_all(&own);
+    }
     fs::create_dir(&own).map_err(failed)?;
     durable::sync_dir(dir).map_err(failed)?;
     let event = Event::IncidentDeclared { incident: Box::new(incident.clone()) };

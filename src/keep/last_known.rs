@@ -44,11 +44,17 @@ pub fn save(places: &Places, dir: &Path, id: &str, glance: &Glance) -> Result<()
         Problem::new(Code::STATE_WRITE, folder.join(NAME).display()).because(why)
     };
     let bytes = encode(glance).ok_or_else(|| told(&"it cannot be encoded"))?;
-    let named = std::fs::read_to_string(places.by_path(dir)).is_ok_and(|named| named == id);
-    if !named {
-        replace(&places.by_path(dir), id.as_bytes()).map_err(|e| told(&e))?;
-    }
+    name(places, dir, id)?;
     replace(&folder.join(NAME), &bytes).map_err(|e| told(&e))
+}
+
+/// Remembers which estate lies in `dir`.
+pub fn name(places: &Places, dir: &Path, id: &str) -> Result<(), Problem> {
+    let path = places.by_path(dir);
+    if std::fs::read_to_string(&path).is_ok_and(|named| named == id) {
+        return Ok(());
+    }
+    replace(&path, id.as_bytes()).map_err(|e| Problem::new(Code::STATE_WRITE, path.display()).because(e))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {

@@ -58,6 +58,7 @@ impl RunFolder {
         if dir.exists() {
             return Err(failed(io::ErrorKind::AlreadyExists.into()));
         }
+        abandoned(&new, id)?;
         // What commands print may be nobody else's business.
         let mut private = DirBuilder::new();
         private.recursive(true).mode(0o700);
@@ -117,6 +118,17 @@ impl RunFolder {
     pub fn attempt(&self, step: &StepId, number: u32) -> PathBuf {
         attempt_dir(&self.dir, step, number)
     }
+}
+
+/// Clears away what a maker that was killed half-way left: a run inside a run
+/// has its id before it is made, and is made under the same one again.
+fn abandoned(new: &Path, id: &RunId) -> Result<(), Problem> {
+    let failed = |e: io::Error| Problem::new(Code::JOURNAL_WRITE, new.display()).because(e);
+    if !new.exists() {
+        return Ok(());
+    }
+    let _lock = lock::try_take(&new.join("lock")).map_err(failed)?.ok_or_else(|| busy(id.as_str()))?;
+    fs::remove_dir_all(new).map_err(failed)
 }
 
 pub fn attempt_dir(run: &Path, step: &StepId, number: u32) -> PathBuf {

@@ -7,6 +7,7 @@ mod guard;
 mod http;
 mod meter;
 mod program;
+pub mod redact;
 mod secret;
 pub mod store;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio_util::sync::CancellationToken;
 
-use super::Secret;
+use super::{Secret, redact::Redactor};
 
 /// Of what it says on standard error.
 const MAX_SAID: usize = 64 << 10;
@@ -113,13 +113,8 @@ async fn said(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
 
 /// The last line that is not empty, without any secret that it was given.
 fn last_line(err: &[u8], env: &[(String, Secret)]) -> String {
-    let mut text = String::from_utf8_lossy(err).into_owned();
-    for (_, secret) in env {
-        // shorter ones are in any text, and are no secrets
-        if let Some(secret) = secret.expose_str().filter(|s| s.len() >= 4) {
-            text = text.replace(secret, "***");
-        }
-    }
+    let redactor = Redactor::new(env.iter().map(|(_, secret)| secret));
+    let text = redactor.text(&String::from_utf8_lossy(err));
     let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
     line.map_or(String::new(), |line| {
         format!(": {}", clean_line(&line.chars().take(300).collect::<String>()))

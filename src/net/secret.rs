@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     NetError, Side,
     program::{self, Program, ProgramError},
+    redact::{Known, Redactor},
 };
 use crate::config::{TrustedEstate, trust::Unread};
 
@@ -54,11 +55,16 @@ impl Drop for Secret {
 }
 
 /// Secrets pass through this process: should it fail, no copy of its memory is
-/// left on disk. Where that cannot be set, it is as the system has it.
+/// left on disk, and nobody else of the same user reads it. Where that cannot
+/// be set, it is as the system has it.
 pub fn leave_no_core() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Core).maximum;
+    // What it starts inherits this one.
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum });
+    // A limit of 0 does not hold where cores go to a program; this does.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 type Env = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -72,6 +78,8 @@ pub struct Secrets {
     trusted: Option<TrustedEstate>,
     kept: Arc<[KeptSecret]>,
     env: Arc<Env>,
+    /// What was resolved here so far, by this value and all its clones.
+    known: Known,
 }
 
 impl fmt::Debug for Secrets {
@@ -96,6 +104,7 @@ impl Secrets {
             trusted: None,
             kept,
             env: Arc::new(|name| std::env::var(name).ok()),
+            known: Known::default(),
         }
     }
     /// The same with another environment than this process's.
@@ -113,8 +122,27 @@ impl Secrets {
         (self.env)(name).filter(|v| !v.is_empty())
     }
 
+    /// A variable that holds a secret.
+    pub fn secret_env(&self, name: &str) -> Option<String> {
+        self.env(name).inspect(|value| self.learn(value))
+    }
+    /// Remembers a secret that was had otherwise, so that `redactor` knows it.
+    pub fn learn(&self, value: &str) {
+        self.known.learn(&Secret::new(value));
+    }
+    /// Takes every secret that was resolved so far out of what is kept or shown.
+    pub fn redactor(&self) -> Arc<Redactor> {
+        self.known.redactor()
+    }
+
     /// Only for an estate that is trusted: reads files and runs programs.
     pub async fn resolve(&self, from: &SecretRef) -> Result<Secret, Problem> {
+        let secret = self.follow(from).await?;
+        self.known.learn(&secret);
+        Ok(secret)
+    }
+
+    async fn follow(&self, from: &SecretRef) -> Result<Secret, Problem> {
         let mut from = from;
         // a [[secret]] may point at another; longer chains are a cycle
         for _ in 0..8 {

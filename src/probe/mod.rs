@@ -118,7 +118,7 @@ impl Prober {
 impl Probing for Prober {
     fn ask<'a>(&'a self, probe: &'a Probe, timeout: Dur) -> BoxFuture<'a, Result<ProbeReading, Problem>> {
         Box::pin(async move {
-            match probe.kind.as_str() {
+            let answer = match probe.kind.as_str() {
                 "http" => http::ask(self, probe, timeout).await,
                 "tcp" => tcp::ask(self, probe, timeout).await,
                 "tls" => tls::ask(self, probe, timeout).await,
@@ -129,6 +129,16 @@ impl Probing for Prober {
                 "object" => object::ask(self, probe, timeout).await,
                 "command" => command::ask(self, probe, timeout).await,
                 kind => Err(Problem::new(Code::PROBE_UNSUPPORTED, format!("{kind} probe"))),
+            };
+            // A service may repeat what it was asked with.
+            let redactor = self.secrets.redactor();
+            match answer {
+                Ok(reading) => Ok(ProbeReading {
+                    text: reading.text.map(|text| redactor.text(&text)),
+                    detail: redactor.text(&reading.detail),
+                    ..reading
+                }),
+                Err(problem) => Err(redactor.problem(problem)),
             }
         })
     }

@@ -33,10 +33,10 @@ fn copy(view: &CopyView, trend: Option<&CopyTrend>, paid: Option<Costs>, now: Ti
     let gap = |g: &Gap| json!({"from": g.from.map(time), "to": g.to.map(time), "detail": g.detail});
     json!({
         "store": view.on.store, "region": view.on.region, "format": view.on.format,
-        "state": view.state, "reason": view.reason, "observed_at": view.observed_at.map(time),
+        "state": view.state, "reason": view.reason, "observed_at": view.observed_at().map(time),
         "last_good": point(view.last_good(), now), "points": view.points(),
         "windows": windows(view.windows()), "gaps": view.gaps().iter().map(gap).collect::<Vec<_>>(),
-        "cost": view.summary.as_ref().map(|s| s.cost), "trend": trend.map(copy_trend),
+        "cost": view.summary().map(|s| s.cost), "trend": trend.map(copy_trend),
         "costs": paid.as_ref().map(costs),
     })
 }
@@ -211,6 +211,9 @@ pub fn what_if(assessment: &Assessment) -> Value {
         "schema": 1, "scenario": scenario, "clean_before": assessment.scenario.clean_before.map(time),
         "workloads": judged.map(|(w, j)| what_if_one(w, j)).collect::<Vec<_>>(),
         "order": order.iter().map(|o| &o.workload).collect::<Vec<_>>(),
+        "recovery": order.iter().map(|o| json!({
+            "workload": o.workload, "wave": o.wave, "begins_s": o.begins, "ends_s": o.ends,
+        })).collect::<Vec<_>>(),
         "critical_path_s": recovery.and_then(|r| r.critical_path),
         "critical_path": recovery.map(|r| &r.chain),
         "dominates": recovery.and_then(|r| r.dominates()),

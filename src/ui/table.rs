@@ -125,7 +125,9 @@ impl Table<'_> {
             if self.cursor == Some(*n) {
                 plain_if_reversed(cx, buf, at);
             }
-            cx.hit(at, *n);
+            if self.cursor.is_some() {
+                cx.hit(at, *n);
+            }
         }
         1 + u16::try_from(rows.len()).unwrap_or(0)
     }

@@ -534,3 +534,65 @@ fn what_was_looked_at_before_a_run_is_shown_until_it_begins() {
     update(&mut app, Msg::Run(Arc::new(view)));
     assert!(!text(&app).contains("3 objects"));
 }
+
+/// The catalogue stands on the checkout, and what opens its copy is forgotten in
+/// the region that both live in.
+fn entangled(name: &str, size: (u16, u16)) -> App {
+    let mut estate = sample::estate();
+    let kept = serde_json::json!({"id": "iad-pass", "kept_in": ["eu-west-1"]});
+    estate.secrets.push(serde_json::from_value(kept).unwrap());
+    let iad = estate.stores.iter_mut().find(|s| s.id == "vault-iad").unwrap();
+    iad.credentials = Some(Credentials::Reference(SecretRef::Secret("iad-pass".into())));
+    let catalogue = estate.workloads.iter_mut().find(|w| w.id == "catalogue").unwrap();
+    catalogue.depends_on.push(Dependency { id: "checkout".into(), kind: DependencyKind::Hard });
+    estate.runbooks[0].relies_on.push("us-east-1".parse().unwrap());
+    let mut app = picture(name, size);
+    update(&mut app, Msg::Estate(Arc::new(estate)));
+    app.settle();
+    app
+}
+
+#[test]
+fn dependencies_tell_the_order_what_is_needed_and_what_a_loss_takes() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let mut app = entangled("dependencies", size);
+        let shown = text(&app);
+        let facts = [
+            "with this lost: eu-west-1 gone",
+            "WORKLOAD",
+            "BACK IN",
+            "FROM IMPACT ON",
+            "▒█",
+            "checkout needs",
+            "eu-west-1",
+            "● survives",
+            "✕ gone",
+        ];
+        for fact in facts {
+            assert!(shown.contains(fact), "{size:?} lacks {fact}:\n{shown}");
+        }
+        let at = app.rows.iter().position(|r| r.id == "catalogue").expect("the catalogue");
+        app.select(at);
+        let shown = text(&app);
+        for fact in ["catalogue needs", "iad-pass", "checkout"] {
+            assert!(shown.contains(fact), "{size:?} lacks {fact}:\n{shown}");
+        }
+    }
+    let wide = text(&entangled("dependencies", (200, 60)));
+    for fact in
+        ["critical path  impact → checkout", "decides that", "the runbook checkout-failover relies on it"]
+    {
+        assert!(wide.contains(fact), "{fact}:\n{wide}");
+    }
+    let calm = text(&entangled("dependencies-calm", (120, 40)));
+    assert!(calm.contains("each held against the loss of its own home"), "{calm}");
+    assert!(calm.contains("w supposes a loss of regions"), "{calm}");
+}
+
+#[test]
+fn a_click_on_what_is_needed_selects_no_workload() {
+    let app = entangled("dependencies", (120, 40));
+    let (_, picture) = drawn(&app, &look(Depth::True));
+    let lines: Vec<_> = picture.hits.iter().map(|h| h.row).collect();
+    assert_eq!(lines, (0..app.rows.len()).collect::<Vec<_>>(), "one place for each workload");
+}

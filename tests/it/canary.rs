@@ -1,6 +1,8 @@
 //! Two hundred secrets, planted where an estate may refer to one, used by a
-//! run of every kind of step: nothing that is written, shown or started holds
-//! any of them, in any of these encodings, and no process may leave a core.
+//! run of every kind of step. Commands print all that they were given, in every
+//! encoding and in pieces; servers repeat what they were asked with, in answers
+//! and in errors. Nothing that is written, shown or started holds any of them,
+//! in any of these encodings, and no process leaves a core.
 
 use std::{
     fs,
@@ -18,7 +20,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose as base64s};
-use lifeboat::keep::runs::{self, runs_dir};
+use lifeboat::keep::runs::{self, attempt_dir, runs_dir};
 use serde_json::{Value, json};
 
 use super::{lab, pty::Pty};
@@ -55,6 +57,8 @@ fn forms() -> Vec<(&'static str, Vec<u8>)> {
         ("C", each(&|b| format!("\\x{b:02x}"))),
         ("HTML", each(&|b| format!("&#{b};"))),
         ("UTF-16", raw.iter().flat_map(|b| [*b, 0]).collect()),
+        ("quoted-printable", each(&|b| format!("={b:02X}"))),
+        ("octal", each(&|b| format!("\\{b:03o}"))),
         ("numbers", raw.iter().map(u8::to_string).collect::<Vec<_>>().join(",").into_bytes()),
     ]
 }
@@ -86,7 +90,55 @@ fn each_form_of_a_secret_is_found() {
     assert_eq!(found(b"nothing of the kind"), None);
 }
 
-/// Answers everything with 200; counts secrets that arrived.
+/// Prints every secret that it was given: as it is, in two pieces, and encoded
+/// in every way that it is looked for in; the last line is an output.
+const LEAK: &str = r##"#!/usr/bin/python3
+import base64, html, json, os, sys, time, urllib.parse
+def say(text):
+    print("before", text, "after")
+for name, value in sorted(os.environ.items()):
+    if not name.startswith("SECRET_"):
+        continue
+    raw = value.encode()
+    say(value)
+    sys.stdout.write("pieces " + value[:9]); sys.stdout.flush()
+    time.sleep(0.15 if name == "SECRET_0" else 0)
+    sys.stdout.write(value[9:] + "\n"); sys.stdout.flush()
+    sys.stderr.write("error: bad token " + value + "\n"); sys.stderr.flush()
+    say(value[::-1]); say(raw.hex()); say(raw.hex().upper())
+    for more in ["", "u", "user:"]:
+        say(base64.b64encode(more.encode() + raw).decode())
+        say(base64.urlsafe_b64encode(more.encode() + raw + b"?>").decode())
+    say(urllib.parse.quote(value, safe="")); say("".join("%%%02X" % b for b in raw))
+    say(json.dumps({"token": value})); say("".join("\\u%04x" % b for b in raw))
+    say("".join("\\x%02x" % b for b in raw)); say("".join("\\%03o" % b for b in raw))
+    say(html.escape(value)); say("".join("&#%d;" % b for b in raw))
+    say("".join("=%02X" % b for b in raw)); say(",".join(str(b) for b in raw))
+    sys.stdout.flush(); sys.stdout.buffer.write(value.encode("utf-16-le") + b"\n"); sys.stdout.flush()
+print("all was said")
+print(json.dumps({"token": os.environ["SECRET_0"], "hex": os.environ["SECRET_1"].encode().hex()}))
+"##;
+
+/// PostgreSQL as far as asking for a password, which it repeats in its error.
+fn postgres() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut buffer) = (stream.unwrap(), vec![0; 4 << 10]);
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(b"R\0\0\0\x08\0\0\0\x03");
+            let n = stream.read(&mut buffer).unwrap_or(0);
+            let password = String::from_utf8_lossy(buffer.get(5..n).unwrap_or_default()).replace('\0', "");
+            let fields = format!("SFATAL\0C28P01\0Mpassword {password} is wrong\0\0");
+            let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
+            let _ = stream.write_all(&[b"E", &length[..], fields.as_bytes()].concat());
+        }
+    });
+    address
+}
+
+/// Answers everything with 200 and what it was asked with; counts secrets that arrived.
 fn hook() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -97,7 +149,12 @@ fn hook() -> (String, Arc<AtomicUsize>) {
             let (mut stream, mut buffer) = (stream.unwrap(), vec![0; 64 << 10]);
             let n = stream.read(&mut buffer).unwrap_or(0);
             count.fetch_add(String::from_utf8_lossy(&buffer[..n]).matches(MARK).count(), Ordering::SeqCst);
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let asked = String::from_utf8_lossy(&buffer[..n]).into_owned();
+            let token = asked.lines().find(|l| l.contains(MARK)).and_then(|l| l.split(' ').next_back());
+            let body = json!({ "token": token, "asked": asked, "hex": hex::encode(&asked) }).to_string();
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all((head + &body).as_bytes());
         }
     });
     (url, arrived)
@@ -106,14 +163,16 @@ fn hook() -> (String, Arc<AtomicUsize>) {
 struct World {
     dir: tempfile::TempDir,
     hook: (String, Arc<AtomicUsize>),
+    postgres: String,
 }
 
-/// 180 in the environment of commands, by variable, program and `[[secret]]`;
+/// 180 in the environment of commands, by variable, program, file and `[[secret]]`;
 /// 18 headers, one token, one password of a repository.
 fn steps(url: &str, dir: &Path) -> Value {
-    let reference = |n: usize| match n % 3 {
+    let reference = |n: usize| match n % 4 {
         0 => json!({ "env": format!("PLANTED_{n}") }),
         1 => json!({ "command": ["cat", dir.join(format!("planted/{n}"))] }),
+        2 => json!({ "file": dir.join(format!("planted/{n}")) }),
         _ => json!({ "secret": format!("s{n}") }),
     };
     let mut steps = Vec::new();
@@ -122,13 +181,24 @@ fn steps(url: &str, dir: &Path) -> Value {
             (0..20).map(|k| (format!("SECRET_{k}"), reference(group * 20 + k))).collect();
         // All of them are there, and as long as they should be.
         let script = format!(
-            "for n in $(seq 0 19); do eval v=\\$SECRET_$n; [ ${{#v}} -eq {} ] || exit 9; done; sleep 0.1",
+            "for n in $(seq 0 19); do eval v=\\$SECRET_$n; [ ${{#v}} -eq {} ] || exit 9; done; exec ./bin/leak",
             secret(0).len()
         );
-        steps.push(json!({ "id": format!("command-{group}"), "kind": "command", "run": ["sh", "-c", script], "env": env }));
+        let mut step = json!({ "id": format!("command-{group}"), "kind": "command", "run": ["sh", "-c", script], "env": env });
+        if group % 2 == 0 {
+            step["outputs"] = json!({ "token": "/token", "hex": "/hex" });
+        }
+        steps.push(step);
     }
     let headers: serde_json::Map<_, _> = (180..198).map(|n| (format!("x-token-{n}"), reference(n))).collect();
-    steps.push(json!({ "id": "request", "kind": "http", "url": url, "headers": headers }));
+    steps.push(json!({ "id": "request", "kind": "http", "url": url, "headers": headers, "outputs": { "said": "/token", "all": "/asked" } }));
+    // What it was not: its error names what it was.
+    steps.push(
+        json!({ "id": "refused", "kind": "http", "url": url, "headers": { "authorization": reference(180) },
+        "expect": { "pointer": "/token", "equals": "x" }, "on_failure": "continue" }),
+    );
+    steps.push(json!({ "id": "ask", "kind": "check", "on_failure": "continue", "timeout": "2s",
+        "probe": { "postgres": { "dsn": { "env": "PLANTED_DSN" } }, "timeout": "1s" } }));
     steps.push(json!({ "id": "tell", "kind": "notify", "to": "chat", "message": "we move" }));
     steps.push(json!({ "id": "back", "kind": "restore", "asset": "shop/db", "into": dir.join("restored") }));
     Value::Array(steps)
@@ -136,11 +206,13 @@ fn steps(url: &str, dir: &Path) -> Value {
 
 impl World {
     fn new() -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap(), hook: hook() };
+        let world = Self { dir: tempfile::tempdir().unwrap(), hook: hook(), postgres: postgres() };
         let estate = world.path("estate");
-        for folder in ["estate/runbooks", "estate/workloads", "planted", "src"] {
+        for folder in ["estate/runbooks", "estate/workloads", "estate/bin", "planted", "src"] {
             fs::create_dir_all(world.path(folder)).unwrap();
         }
+        fs::write(estate.join("bin/leak"), LEAK).unwrap();
+        fs::set_permissions(estate.join("bin/leak"), fs::Permissions::from_mode(0o755)).unwrap();
         for n in 0..PLANTED {
             fs::write(world.path(&format!("planted/{n}")), secret(n)).unwrap();
         }
@@ -160,7 +232,11 @@ impl World {
         write("stores.toml", json!({ "schema": 1, "store": [{ "id": "fra", "url": repo, "region": "eu" }] }));
         let copy = json!({ "store": "fra", "format": "restic", "path": "repo", "password": { "env": "PLANTED_199" } });
         let asset = json!({ "id": "db", "layer": "database", "copy": [copy] });
-        write("workloads/shop.toml", json!({ "schema": 1, "id": "shop", "home": "eu", "asset": [asset] }));
+        let health = json!({ "region": "eu", "postgres": { "dsn": { "env": "PLANTED_DSN" } } });
+        write(
+            "workloads/shop.toml",
+            json!({ "schema": 1, "id": "shop", "home": "eu", "asset": [asset], "health": [health] }),
+        );
         let steps = steps(&world.hook.0, world.dir.path());
         write(
             "runbooks/move.toml",
@@ -184,6 +260,8 @@ impl World {
         command.env("LIFEBOAT_STATE_DIR", self.path("state")).env("LIFEBOAT_CONFIG_DIR", self.path("config"));
         command.env("LIFEBOAT_LOG", "trace").env("RUST_BACKTRACE", "full");
         command.envs((0..PLANTED).map(|n| (format!("PLANTED_{n}"), secret(n))));
+        let dsn = format!("postgres://ops:{}@{}/orders?sslmode=disable", secret(177), self.postgres);
+        command.env("PLANTED_DSN", dsn);
         command
     }
 }
@@ -223,9 +301,27 @@ fn watch(stop: Arc<AtomicBool>, seen: Seen) -> thread::JoinHandle<usize> {
     })
 }
 
+/// What was printed is kept, all but the secrets: each step said all of it.
+fn said(run: &Path) {
+    for group in 0..9 {
+        let attempt = attempt_dir(run, &format!("command-{group}").as_str().into(), 1);
+        let apart = group % 2 == 0;
+        let output = fs::read(attempt.join(if apart { "stdout" } else { "output" })).unwrap();
+        let text = String::from_utf8_lossy(&output);
+        assert!(text.contains("all was said") && text.contains("before *** after"), "{text}");
+        assert!(text.matches("pieces ***\n").count() == 20, "{text}");
+        let errors = fs::read_to_string(attempt.join("output")).unwrap_or_default();
+        assert_eq!(errors.matches("error: bad token ***").count(), 20);
+    }
+    let journal = fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    for told in ["/token is", "password *** is wrong", r#""outputs":{"hex":"***","token":"***"}"#] {
+        assert!(journal.contains(told), "{told} is not in {journal}");
+    }
+}
+
 #[test]
 fn no_secret_reaches_anything_that_is_kept_shown_or_started() {
-    if !lab::has(&[Path::new("/usr/bin/restic")]) {
+    if !lab::has(&[Path::new("/usr/bin/restic"), Path::new("/usr/bin/python3")]) {
         return;
     }
     let world = World::new();
@@ -236,8 +332,8 @@ fn no_secret_reaches_anything_that_is_kept_shown_or_started() {
     let runs = runs_dir(&world.path("state"), "northwind");
     let id = runs::list(&runs)[0].id.clone();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&shown[0].1));
-    // 18 headers and one token: they were really used.
-    assert_eq!(world.hook.1.load(Ordering::SeqCst), 19);
+    // 18 headers, one of them twice, and one token: they were really used.
+    assert_eq!(world.hook.1.load(Ordering::SeqCst), 20);
     assert_eq!(fs::read_dir(world.path("restored")).unwrap().count(), 1);
 
     for format in ["md", "html", "json"] {
@@ -268,6 +364,7 @@ fn no_secret_reaches_anything_that_is_kept_shown_or_started() {
     assert!(looks > 5, "attempts were seen {looks} times");
     assert_eq!(*seen.lock().unwrap(), Vec::<String>::new());
 
+    said(&runs.join(id.as_str()));
     for (what, bytes) in &shown {
         assert!(!bytes.is_empty(), "{what} says nothing");
         assert_eq!(found(bytes), None, "{what}: {}", String::from_utf8_lossy(bytes));
@@ -285,4 +382,54 @@ fn no_secret_reaches_anything_that_is_kept_shown_or_started() {
     assert!(log, "a log was written, and read here");
     let mode = fs::metadata(runs.join(id.as_str())).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "what commands print is nobody else's business");
+}
+
+/// Whether an abort of `pid`, a child of ours with its limit raised from
+/// outside, leaves a core.
+fn leaves_core(child: &mut std::process::Child) -> bool {
+    use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+    use std::os::unix::process::ExitStatusExt as _;
+    let pid = Pid::from_child(child);
+    let unlimited = Rlimit { current: None, maximum: None };
+    prlimit(Some(pid), Resource::Core, unlimited).unwrap();
+    kill_process(pid, Signal::ABORT).unwrap();
+    let status = child.wait().unwrap();
+    assert!(status.signal().is_some(), "{status}");
+    status.core_dumped()
+}
+
+#[test]
+fn an_abort_leaves_no_core_even_where_the_limit_was_raised() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root raises the limit of another process");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let plain = || Command::new("sleep").arg("60").current_dir(dir.path()).spawn().unwrap();
+    if !leaves_core(&mut plain()) {
+        println!("this machine leaves no cores at all: nothing is shown");
+    }
+    let world = super::world::World::bare();
+    let wait = json!([{ "id": "a", "kind": "command", "run": ["sleep", "10"] }]);
+    world.book("move", json!({}), wait);
+    world.trust();
+    let mut command = world.lifeboat(&["run", "move"]);
+    let mut driver = command.current_dir(dir.path()).spawn().unwrap();
+    let attempt = super::world::until("the attempt", || {
+        let folder = attempt_dir(&world.runs().join(world.run()?.as_str()), &"a".into(), 1);
+        folder.join("started").exists().then_some(folder)
+    });
+    assert!(!leaves_core(&mut driver), "the driver left a core");
+    // Not a child of ours: what it would leave lies in its folder.
+    for pid in super::driven::pids_of(&attempt) {
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let unlimited = rustix::process::Rlimit { current: None, maximum: None };
+        rustix::process::prlimit(Some(pid), rustix::process::Resource::Core, unlimited).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::ABORT).unwrap();
+    }
+    super::world::until("the attempt to end", || super::driven::pids_of(&attempt).is_empty().then_some(()));
+    let core = |folder: &Path| {
+        lab::files(folder).into_iter().find(|f| f.file_name().unwrap().to_string_lossy().starts_with("core"))
+    };
+    assert_eq!(core(&attempt), None);
 }

@@ -1,46 +1,10 @@
 //! The main job by keys alone: see what a loss would cost, lose the region,
 //! declare it, be led through the failover, read the report.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use serde_json::Value;
+use std::path::Path;
 
 use crate::pty::Pty;
-
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_lifeboat");
-
-/// A folder with everything that Lifeboat keeps, for one test.
-pub struct Home {
-    root: tempfile::TempDir,
-}
-
-impl Home {
-    pub fn new() -> Self {
-        Self { root: tempfile::tempdir().expect("a folder") }
-    }
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-    /// Runs a command on the estate in `dir`; its exit code and what it printed.
-    pub fn ask(&self, dir: &Path, args: &[&str]) -> (i32, String) {
-        let output = Command::new(PROGRAM)
-            .arg("--estate")
-            .arg(dir)
-            .args(args)
-            .env("LIFEBOAT_STATE_DIR", self.path("state"))
-            .env("LIFEBOAT_CONFIG_DIR", self.path("config"))
-            .output()
-            .expect("the program runs");
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(!errors.contains("panicked"), "{errors}");
-        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-    pub fn json(&self, dir: &Path, args: &[&str]) -> Value {
-        let (code, text) = self.ask(dir, args);
-        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?} gave {code}: {e}\n{text}"))
-    }
-}
+use crate::world::{Home, PROGRAM};
 
 /// The line of the screen that holds all of `words`.
 fn line<'a>(screen: &'a str, words: &[&str]) -> Option<&'a str> {

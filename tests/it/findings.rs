@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lifeboat::demo::{Options, Ports, World};
 use serde_json::Value;
 
-use crate::failover::Home;
+use crate::world::Home;
 
 /// What the packs of the demo find in it as it stands.
 const STANDING: &[&str] = &[

@@ -5,14 +5,15 @@
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Stdio},
     time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
 
+use super::world::Home;
+
 pub struct World {
-    dir: tempfile::TempDir,
+    home: Home,
 }
 
 const ESTATE: &str = r#"schema = 1
@@ -65,7 +66,7 @@ run = ["./bin/work"]
 
 impl World {
     pub fn new() -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap() };
+        let world = Self { home: Home::new() };
         let stores = format!(
             "schema = 1\n[[store]]\nid = \"backups\"\nurl = \"file://{}\"\nregion = \"there\"\nquota = \"1GiB\"\nprice = {{ currency = \"EUR\", gib_month = 1024 }}\n",
             world.path("store").display()
@@ -76,22 +77,18 @@ impl World {
             ("estate/stores.toml", stores.as_str()),
             ("estate/workloads/checkout.toml", WORKLOAD),
             ("estate/runbooks/move.toml", RUNBOOK),
-            ("estate/bin/work", "#!/bin/sh\nsleep 0.05\n"),
         ];
         for (name, text) in files {
             world.write(name, text.as_bytes());
         }
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(world.path("estate/bin/work"), fs::Permissions::from_mode(0o755)).unwrap();
+        world.home.script("estate/bin/work", "#!/bin/sh\nsleep 0.05\n");
         world
     }
     pub fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
+        self.home.path(name)
     }
     pub fn write(&self, name: &str, bytes: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
+        self.home.write(name, bytes);
     }
     /// A dump that was made so many hours ago.
     pub fn dump(&self, hours: u64, size: usize) -> String {
@@ -110,11 +107,7 @@ impl World {
     }
     /// Exit code, standard output, standard error.
     pub fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lifeboat"));
-        command.arg("--estate").arg(self.path("estate")).args(args).stdin(Stdio::null());
-        command.env("LIFEBOAT_STATE_DIR", self.path("state"));
-        command.env("LIFEBOAT_CONFIG_DIR", self.path("config"));
-        let out = command.output().unwrap();
+        let out = self.home.output(&self.path("estate"), args);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
     }

@@ -2,21 +2,13 @@
 //! person starts it, killed from outside as its journal grows or as its steps
 //! act; each step counts itself in a file of its own making.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, thread, time::Duration};
 
-use lifeboat::keep::runs::{attempt_dir, read, runs_dir};
-use lifeboat_core::{
-    model::*,
-    run::{AttemptResult, Machine, RunState, StepStatus},
-};
+use lifeboat::keep::runs::attempt_dir;
+use lifeboat_core::run::{AttemptResult, RunState, StepStatus};
 use serde_json::{Value, json};
+
+use super::world::{World, ended, kill, kill_pid, until};
 
 /// Writes down that it began, works, writes down that it ended.
 const EFFECT: &str = r#"#!/bin/sh
@@ -31,149 +23,58 @@ done
 echo "ended $LIFEBOAT_STEP" >> "$1"
 "#;
 
-struct World {
-    dir: tempfile::TempDir,
-}
-
 fn effect(id: &str, count: &Path, tenths: u32) -> Value {
     let run = ["./bin/effect".to_owned(), count.display().to_string(), tenths.to_string()];
     json!({ "id": id, "kind": "command", "run": run })
 }
 
-impl World {
-    /// A trusted estate with one runbook.
-    fn new(steps: impl FnOnce(&Path) -> Value) -> Self {
-        let world = Self { dir: tempfile::tempdir().unwrap() };
-        let estate = world.dir.path().join("estate");
-        for folder in ["bin", "runbooks"] {
-            fs::create_dir_all(estate.join(folder)).unwrap();
-        }
-        fs::write(estate.join("lifeboat.toml"), "schema = 1\nid = \"northwind\"\nname = \"Northwind\"\n")
-            .unwrap();
-        let steps = steps(&world.dir.path().join("count"));
-        let runbook =
-            json!({ "schema": 1, "id": "move", "title": "Move", "kind": "failover", "step": steps });
-        fs::write(estate.join("runbooks/move.toml"), toml::to_string(&runbook).unwrap()).unwrap();
-        fs::write(estate.join("bin/effect"), EFFECT).unwrap();
-        fs::set_permissions(estate.join("bin/effect"), fs::Permissions::from_mode(0o755)).unwrap();
-        let trusted = world.lifeboat(&["trust", "--yes"]).output().unwrap();
-        assert!(trusted.status.success(), "{}", String::from_utf8_lossy(&trusted.stderr));
-        world
-    }
-    fn lifeboat(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lifeboat"));
-        command.arg("--estate").arg(self.dir.path().join("estate")).args(args);
-        command.env("LIFEBOAT_STATE_DIR", self.dir.path().join("state"));
-        command.env("LIFEBOAT_CONFIG_DIR", self.dir.path().join("config"));
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        command
-    }
-    fn three() -> Self {
-        let steps = |count: &Path| json!(["a", "b", "c"].map(|id| effect(id, count, 2)));
-        Self::new(steps)
-    }
-    fn runs(&self) -> PathBuf {
-        runs_dir(&self.dir.path().join("state"), "northwind")
-    }
-    /// The only run, once it is there.
-    fn run(&self) -> Option<RunId> {
-        let mut names = fs::read_dir(self.runs()).ok()?.map(|e| e.unwrap().file_name());
-        names.find_map(|n| n.to_str().filter(|n| !n.starts_with('.')).map(RunId::new))
-    }
-    fn folder(&self) -> PathBuf {
-        self.runs().join(self.run().unwrap().as_str())
-    }
-    /// The run's first driver.
-    fn begin(&self) -> Child {
-        let child = self.lifeboat(&["run", "move"]).stderr(Stdio::null()).spawn().unwrap();
-        until("the run", || self.run());
-        child
-    }
-    fn taken_up(&self) -> Child {
-        let run = self.run().unwrap();
-        self.lifeboat(&["resume", run.as_str()]).stderr(Stdio::null()).spawn().unwrap()
-    }
-    /// Takes it up until it ends by itself; its exit code.
-    fn resume(&self) -> i32 {
-        ended(self.taken_up())
-    }
-    /// Runs it without any kill; its exit code.
-    fn whole(&self) -> i32 {
-        ended(self.begin())
-    }
-    fn machine(&self) -> Machine {
-        read(&self.runs(), &self.run().unwrap()).unwrap().0
-    }
-    fn status(&self, step: &str) -> StepStatus {
-        self.machine().run().step(step).unwrap().status
-    }
-    fn lines(&self) -> usize {
-        fs::read(self.folder().join("journal.jsonl")).unwrap().iter().filter(|b| **b == b'\n').count()
-    }
-    fn counted(&self) -> String {
-        fs::read_to_string(self.dir.path().join("count")).unwrap_or_default()
-    }
-    /// The pid of a step's command and of its attempt.
-    fn pids(&self, step: &str) -> Option<Vec<String>> {
-        let text = fs::read_to_string(self.dir.path().join(format!("count.pid.{step}"))).ok()?;
-        let pids: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        (pids.len() == 2).then_some(pids)
-    }
-    fn output(&self, step: &str) -> String {
-        fs::read_to_string(attempt_dir(&self.folder(), &step.into(), 1).join("output")).unwrap()
-    }
-    fn assert_each_once(&self) {
-        let expected = "began a\nended a\nbegan b\nended b\nbegan c\nended c\n";
-        assert_eq!(self.counted(), expected, "none twice, none left out, in order");
-        let run = self.machine().run().clone();
-        assert_eq!(run.state, RunState::Completed);
-        for step in &run.steps {
-            assert_eq!(step.attempts.len(), 1, "{}", step.plan.id);
-            assert_eq!(self.output(step.plan.id.as_str()).lines().count(), 2);
-        }
-    }
+/// A trusted estate with the runbook `move`.
+fn world(steps: impl FnOnce(&Path) -> Value) -> World {
+    let world = World::bare();
+    world.home.script("estate/bin/effect", EFFECT);
+    world.book("move", json!({}), steps(&world.count()));
+    world.trust();
+    world
 }
 
-fn ended(mut child: Child) -> i32 {
-    until("the run to end", || child.try_wait().unwrap()).code().unwrap()
+fn three() -> World {
+    world(|count| json!(["a", "b", "c"].map(|id| effect(id, count, 2))))
 }
 
-fn until<T>(what: &str, mut seen: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(seen) = seen() {
-            return seen;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(1));
+/// The pid of a step's command and of its attempt.
+fn pids(world: &World, step: &str) -> Option<Vec<String>> {
+    let text = world.home.read(&format!("count.pid.{step}"));
+    let pids: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    (pids.len() == 2).then_some(pids)
+}
+
+fn assert_each_once(world: &World) {
+    let expected = "began a\nended a\nbegan b\nended b\nbegan c\nended c\n";
+    assert_eq!(world.counted(), expected, "none twice, none left out, in order");
+    let run = world.machine().run().clone();
+    assert_eq!(run.state, RunState::Completed);
+    for step in &run.steps {
+        assert_eq!(step.attempts.len(), 1, "{}", step.plan.id);
+        assert_eq!(world.printed(step.plan.id.as_str()).lines().count(), 2);
     }
-}
-
-fn kill(child: &mut Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
-fn kill_pid(pid: &str) {
-    Command::new("kill").args(["-9", pid]).status().unwrap();
 }
 
 #[test]
 fn killed_after_any_journal_line_it_goes_on_where_it_was() {
-    let whole = World::three();
+    let whole = three();
     assert_eq!(whole.whole(), 0);
-    whole.assert_each_once();
+    assert_each_once(&whole);
     let lines = whole.lines();
     assert!(lines >= 12, "{lines}");
     thread::scope(|scope| {
         for n in 1..=lines {
             scope.spawn(move || {
-                let world = World::three();
+                let world = three();
                 let mut driver = world.begin();
                 until("a line", || (world.lines() >= n).then_some(()));
                 kill(&mut driver);
                 assert_eq!(world.resume(), 0, "killed after line {n}");
-                world.assert_each_once();
+                assert_each_once(&world);
             });
         }
     });
@@ -184,13 +85,13 @@ fn killed_in_the_middle_of_any_effect_it_goes_on_where_it_was() {
     thread::scope(|scope| {
         for step in ["a", "b", "c"] {
             scope.spawn(move || {
-                let world = World::three();
+                let world = three();
                 let mut driver = world.begin();
-                until("the effect", || world.pids(step));
+                until("the effect", || pids(&world, step));
                 kill(&mut driver);
                 assert!(!world.counted().contains(&format!("ended {step}")), "it was in the middle");
                 assert_eq!(world.resume(), 0);
-                world.assert_each_once();
+                assert_each_once(&world);
             });
         }
     });
@@ -198,7 +99,7 @@ fn killed_in_the_middle_of_any_effect_it_goes_on_where_it_was() {
 
 #[test]
 fn killed_again_and_again_it_still_comes_to_its_end() {
-    let world = World::three();
+    let world = three();
     kill(&mut world.begin());
     for round in 0..200u64 {
         let mut driver = world.taken_up();
@@ -209,19 +110,19 @@ fn killed_again_and_again_it_still_comes_to_its_end() {
         kill(&mut driver);
     }
     world.resume();
-    world.assert_each_once();
+    assert_each_once(&world);
     assert!(world.machine().epoch() > 3, "each that took it up has an epoch of its own");
 }
 
 #[test]
 fn a_long_command_that_outlived_the_kill_is_adopted_with_its_whole_output() {
-    let world = World::new(|count| json!([effect("slow", count, 50)]));
+    let world = world(|count| json!([effect("slow", count, 50)]));
     let mut driver = world.begin();
-    until("the effect", || world.pids("slow"));
+    until("the effect", || pids(&world, "slow"));
     kill(&mut driver);
     assert_eq!(world.resume(), 0);
     let expected: String = (1..=50).map(|n| format!("line {n} of slow\n")).collect();
-    assert_eq!(world.output("slow"), expected);
+    assert_eq!(world.printed("slow"), expected);
     assert_eq!(world.counted(), "began slow\nended slow\n");
     let attempts = world.machine().run().steps[0].attempts.clone();
     let outcome = attempts[0].outcome.clone().unwrap();
@@ -232,9 +133,9 @@ fn a_long_command_that_outlived_the_kill_is_adopted_with_its_whole_output() {
 
 #[test]
 fn a_step_without_verify_that_was_killed_in_the_middle_asks() {
-    let world = World::new(|count| json!([effect("a", count, 100)]));
+    let world = world(|count| json!([effect("a", count, 100)]));
     let mut driver = world.begin();
-    let pids = until("the effect", || world.pids("a"));
+    let pids = until("the effect", || pids(&world, "a"));
     kill(&mut driver);
     pids.iter().rev().for_each(|pid| kill_pid(pid));
     assert_eq!(world.resume(), 3, "a person has to go on");
@@ -246,24 +147,24 @@ fn a_step_without_verify_that_was_killed_in_the_middle_asks() {
 
 #[test]
 fn a_command_whose_attempt_was_killed_is_waited_for_and_then_asked_about() {
-    let world = World::new(|count| json!([effect("a", count, 8)]));
+    let world = world(|count| json!([effect("a", count, 8)]));
     let driver = world.begin();
-    let pids = until("the effect", || world.pids("a"));
+    let pids = until("the effect", || pids(&world, "a"));
     kill_pid(&pids[1]);
     let code = ended(driver);
     assert_eq!((code, world.status("a")), (3, StepStatus::Indeterminate));
     assert_eq!(world.counted(), "began a\nended a\n", "nothing of ours has to live for it to go on");
-    assert_eq!(world.output("a").lines().count(), 8);
+    assert_eq!(world.printed("a").lines().count(), 8);
 }
 
 #[test]
 fn two_drivers_never_drive_one_run() {
-    let world = World::three();
+    let world = three();
     let driver = world.begin();
-    until("the effect", || world.pids("a"));
+    until("the effect", || pids(&world, "a"));
     assert_eq!(world.resume(), 2);
     assert_eq!(ended(driver), 0);
-    world.assert_each_once();
+    assert_each_once(&world);
 }
 
 #[test]
@@ -271,7 +172,7 @@ fn a_timeout_ends_the_whole_group_and_is_told_apart() {
     let shell =
         json!(["sh", "-c", "trap '' TERM; sh -c 'sleep 0.3; echo child still here' & echo up; sleep 60"]);
     let step = json!([{ "id": "a", "kind": "command", "timeout": "1s", "run": shell }]);
-    let world = World::new(|_| step);
+    let world = world(|_| step);
     assert_eq!(world.whole(), 3);
     assert_eq!(world.status("a"), StepStatus::TimedOut);
     let outcome = world.machine().run().steps[0].attempts[0].outcome.clone().unwrap();
@@ -285,17 +186,17 @@ fn a_daemon_that_a_command_leaves_behind_is_said_and_blocks_nothing() {
         { "id": "a", "kind": "command", "run": shell },
         { "id": "b", "kind": "command", "run": ["true"] },
     ]);
-    let world = World::new(|_| steps);
+    let world = world(|_| steps);
     assert_eq!(world.whole(), 0);
     let reason = world.machine().run().steps[0].reason.clone().unwrap();
     assert!(reason.contains("still runs"), "{reason}");
-    kill_pid(world.output("a").lines().next().unwrap());
+    kill_pid(world.printed("a").lines().next().unwrap());
 }
 
 #[test]
 fn a_program_that_is_not_there_never_started_and_says_so() {
     let away = |count: &Path| json!([{ "id": "a", "kind": "command", "run": ["sh", "-c", "rm bin/effect"] }, effect("b", count, 1)]);
-    let world = World::new(away);
+    let world = world(away);
     assert_eq!(world.whole(), 3);
     let step = world.machine().run().steps[1].clone();
     let outcome = step.attempts[0].outcome.clone().unwrap();
@@ -306,7 +207,7 @@ fn a_program_that_is_not_there_never_started_and_says_so() {
 #[test]
 fn a_program_that_is_not_there_is_missed_before_anything_acts() {
     let steps = |count: &Path| json!([effect("a", count, 1), { "id": "b", "kind": "command", "run": ["./bin/nowhere"] }]);
-    let world = World::new(steps);
+    let world = world(steps);
     assert_eq!(world.whole(), 3);
     assert_eq!((world.machine().run().state, world.counted().as_str()), (RunState::Prechecking, ""));
 }
@@ -319,9 +220,9 @@ fn outputs_go_on_to_later_steps_and_the_environment_is_what_is_said() {
         { "id": "a", "kind": "command", "outputs": { "lost": "/n/lost" }, "run": ["sh", "-c", print] },
         { "id": "b", "kind": "command", "run": ["sh", "-c", env, "{{ a.lost }}"], "env": { "TOKEN": { "file": "bin/effect" }, "PLAIN": "x" } },
     ]);
-    let world = World::new(|_| steps);
+    let world = world(|_| steps);
     assert_eq!(world.whole(), 0);
-    let output = world.output("b");
+    let output = world.printed("b");
     assert!(output.ends_with("got 41\n"), "{output}");
     let names: Vec<&str> = output.lines().filter_map(|l| l.split_once('=').map(|(n, _)| n)).collect();
     for name in [

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::failover::Home;
+use crate::world::Home;
 
 const LAGS: [f64; 3] = [1.5, 3.0, 5.0];
 const RUNS: u64 = 20;
@@ -154,7 +154,7 @@ async fn one(seed: u64) -> Outcome {
     // counts comes from the customers' ledger.
     let (estate, state) = (dir.clone(), home.path("state"));
     let run = tokio::task::spawn_blocking(move || {
-        let program = std::process::Command::new(crate::failover::PROGRAM)
+        let program = std::process::Command::new(crate::world::PROGRAM)
             .args(["--estate".as_ref(), estate.as_os_str()])
             .args(["run", "orders-failover", "--yes-to", "promote=eu-central-1", "--json"])
             .env("LIFEBOAT_STATE_DIR", state)

@@ -21,7 +21,7 @@ use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::failover::Home;
+use crate::world::Home;
 
 pub const PG: &str = "/usr/lib/postgresql/15/bin";
 /// Of the cluster that is backed up. Only a name for its socket: nothing listens

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::failover::Home;
+use crate::world::Home;
 
 /// An estate whose every source leads to one listener, and whose secret and
 /// step would leave a trace.

@@ -40,7 +40,7 @@ pub type Done = Result<(Ended, Value), String>;
 impl<'a> Job<'a> {
     pub fn new(dir: &'a Path, spec: &'a Spec, secrets: Secrets) -> io::Result<Self> {
         let deadline = Instant::now() + spec.timeout.to_std();
-        let capture = Mutex::new(Capture::create(dir.join("output"))?);
+        let capture = Mutex::new(Capture::washing(dir.join("output"), &secrets)?);
         Ok(Self { dir, spec, secrets, deadline, capture })
     }
     pub fn into_capture(self) -> Option<Capture> {
@@ -63,7 +63,7 @@ impl<'a> Job<'a> {
 
     /// The line below all others, in place of the one before.
     pub fn progress(&self, line: &str) {
-        let _ = fs::write(self.dir.join("progress"), clean_line(line));
+        let _ = fs::write(self.dir.join("progress"), clean_line(&self.secrets.redactor().text(line)));
     }
 
     /// For a program's standard output or error.

@@ -23,6 +23,7 @@ mod outcome;
 mod output;
 mod process;
 mod request;
+mod washed;
 
 pub(super) use command::{Ended, program};
 pub use folder::{AttemptDir, Standing};

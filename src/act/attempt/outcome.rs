@@ -36,15 +36,17 @@ pub fn leave(dir: &Path, mut room: File, outcome: &Outcome) -> io::Result<()> {
     durable::sync_dir(dir)
 }
 
-/// As `leave`; where that fails, it is tried again for a minute on new files,
+/// As `leave`; where that fails, it is tried again at once and then for a minute, on new files,
 /// since without an outcome a person would have to find out what happened.
 pub fn insist(dir: &Path, room: File, outcome: &Outcome) -> io::Result<()> {
     let mut last = leave(dir, room, outcome);
-    for _ in 0..60 {
+    for waited in 0..60 {
         if last.is_ok() {
             break;
         }
-        std::thread::sleep(Duration::from_secs(1));
+        if waited > 0 {
+            std::thread::sleep(Duration::from_secs(1));
+        }
         last = serde_json::to_vec(outcome)
             .map_err(io::Error::from)
             .and_then(|bytes| durable::replace(&dir.join(NAME), &bytes));

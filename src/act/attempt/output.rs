@@ -2,6 +2,11 @@
 //! process of ours has to live for the command to go on. The file is kept
 //! small from outside by freeing its middle, so that its size still says how
 //! much was printed in all.
+//!
+//! What was given secrets may print them. Then it writes to a file without a
+//! name, in memory where the system can, from which it gets to the disk only
+//! without them (`washed`). Should the attempt be killed, what is not there yet
+//! is lost from the record; what prints it goes on as before.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,6 +15,9 @@ use std::{
 };
 
 use lifeboat_core::model::clean_line;
+
+use super::washed::Washed;
+use crate::net::Secrets;
 
 /// Kept of the beginning and of the end, in bytes.
 const HEAD: u64 = 256 << 10;
@@ -21,6 +29,7 @@ pub struct Capture {
     file: File,
     /// Up to here the middle is freed.
     freed: u64,
+    washed: Option<Washed>,
 }
 
 /// What is left of an output at its end.
@@ -35,17 +44,36 @@ impl Capture {
         // Append: the command and its children share it, and none may write over another.
         let file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
         file.set_len(0)?;
-        Ok(Self { path, file, freed: HEAD })
+        Ok(Self { path, file, freed: HEAD, washed: None })
+    }
+
+    /// As `create`, for what may print secrets that `secrets` resolved or will.
+    pub fn washing(path: PathBuf, secrets: &Secrets) -> io::Result<Self> {
+        let mut capture = Self::create(path)?;
+        capture.washed = Some(Washed::new(&capture.path, secrets.clone())?);
+        Ok(capture)
     }
 
     /// For a command's standard output or error.
     pub fn writer(&self) -> io::Result<File> {
-        self.file.try_clone()
+        match &self.washed {
+            Some(washed) => washed.writer(),
+            None => self.file.try_clone(),
+        }
+    }
+
+    /// Brings everything that was printed so far into the file.
+    pub fn catch_up(&mut self) -> io::Result<()> {
+        self.washed.as_mut().map_or(Ok(()), |washed| washed.pass(&mut self.file, true))
     }
 
     /// Frees what lies between the head and the tail. Where the file system
     /// cannot, the file is cut at its end.
     pub fn trim(&mut self) {
+        if let Some(washed) = &mut self.washed {
+            // What cannot be kept is missing from the record, not from the outcome.
+            let _ = washed.pass(&mut self.file, false);
+        }
         let Ok(size) = self.file.metadata().map(|m| m.len()) else { return };
         let until = size.saturating_sub(TAIL) & !4095;
         if until < self.freed + TAIL {
@@ -63,6 +91,7 @@ impl Capture {
     /// Rewrites a file that grew over the cap as its head and its tail, and
     /// feeds what is kept to `hash`.
     pub fn close(mut self, hash: &mut blake3::Hasher) -> io::Result<Kept> {
+        self.catch_up()?;
         let all = self.file.metadata()?.len();
         if all > HEAD + TAIL {
             let small = self.path.with_extension("tmp");

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     act::{copy, dns, notify, restore},
     keep::durable,
-    net::Secrets,
+    net::{Secrets, redact::Redactor},
 };
 
 /// The whole life of an attempt. The exit code says only whether an outcome
@@ -73,33 +73,36 @@ fn attempt(dir: &Path) -> io::Result<()> {
     let room = outcome::reserve(dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let began = chrono::Utc::now();
-    let acted = runtime.block_on(act(dir, &spec));
-    let mut outcome = acted.unwrap_or_else(|why| outcome_of(AttemptResult::NotStarted, &why, began, began));
+    let secrets = secrets(&spec);
+    let acted = runtime.block_on(act(dir, &spec, &secrets));
+    let outcome = acted.unwrap_or_else(|why| outcome_of(AttemptResult::NotStarted, &why, began, began));
+    let mut outcome = without_secrets(outcome, &secrets.redactor());
     (outcome.started_at, outcome.ended_at) = (began, chrono::Utc::now());
     outcome::insist(dir, room, &outcome)
 }
 
 /// `Err`: it could not be started, and nothing happened.
-async fn act(dir: &Path, spec: &Spec) -> Result<Outcome, String> {
+async fn act(dir: &Path, spec: &Spec, secrets: &Secrets) -> Result<Outcome, String> {
     match &spec.action {
         Action::Command { run, env, cwd } => {
-            let env = values(env, spec).await?;
-            by_command(dir, spec, run, cwd.as_deref(), &env).await
+            let secret = env.values().any(|given| matches!(given, Given::Secret(_)));
+            let env = values(env, secrets).await?;
+            by_command(dir, spec, run, cwd.as_deref(), &env, secret.then_some(secrets)).await
         }
         Action::Http { method, url, headers, body, expect, ca } => {
-            let headers = values(headers, spec).await?;
+            let headers = values(headers, secrets).await?;
             let (body, ca) = (body.as_deref(), ca.as_deref());
             let request = Request::new(method, url, &headers, body, expect, ca, spec)?;
-            by_request(dir, spec, request).await
+            by_request(dir, spec, request, secrets).await
         }
-        action => by_itself(dir, spec, action).await,
+        action => by_itself(dir, spec, action, secrets).await,
     }
 }
 
 /// Effects that this program carries out by itself.
-async fn by_itself(dir: &Path, spec: &Spec, action: &Action) -> Result<Outcome, String> {
+async fn by_itself(dir: &Path, spec: &Spec, action: &Action, secrets: &Secrets) -> Result<Outcome, String> {
     let text = |e: io::Error| e.to_string();
-    let job = Job::new(dir, spec, secrets(spec)).map_err(text)?;
+    let job = Job::new(dir, spec, secrets.clone()).map_err(text)?;
     let done = match action {
         Action::Dns { server, zone, record, require, tsig, resolvers } => {
             let tsig = tsig.as_ref();
@@ -128,8 +131,10 @@ fn secrets(spec: &Spec) -> Secrets {
 }
 
 /// References become values only here, in the attempt's own process.
-async fn values(given: &BTreeMap<String, Given>, spec: &Spec) -> Result<BTreeMap<String, String>, String> {
-    let secrets = secrets(spec);
+async fn values(
+    given: &BTreeMap<String, Given>,
+    secrets: &Secrets,
+) -> Result<BTreeMap<String, String>, String> {
     let mut values = BTreeMap::new();
     for (name, given) in given {
         let text = match given {
@@ -150,12 +155,17 @@ async fn by_command(
     run: &[String],
     cwd: Option<&str>,
     env: &BTreeMap<String, String>,
+    given: Option<&Secrets>,
 ) -> Result<Outcome, String> {
     let text = |e: io::Error| e.to_string();
     let apart = !spec.outputs.is_empty();
-    let mut captures = vec![Capture::create(dir.join("output")).map_err(text)?];
+    let capture = |name: &str| match given {
+        Some(secrets) => Capture::washing(dir.join(name), secrets),
+        None => Capture::create(dir.join(name)),
+    };
+    let mut captures = vec![capture("output").map_err(text)?];
     if apart {
-        captures.push(Capture::create(dir.join("stdout")).map_err(text)?);
+        captures.push(capture("stdout").map_err(text)?);
     }
     let (err, out) = (&captures[0], &captures[captures.len() - 1]);
     let command = command::prepare(run, cwd, env, spec, out, err).map_err(text)?;
@@ -169,6 +179,8 @@ async fn by_command(
         code: None,
         detail: format!("not followed to its end: {e}"),
     });
+    // What cannot be kept is missing from the record, not from the outcome.
+    captures.iter_mut().for_each(|capture| drop(capture.catch_up()));
     let name = if apart { "stdout" } else { "output" };
     let last = output::end_of(&dir.join(name), 64 << 10).unwrap_or_default();
     let mut outcome = told(ended, &command::last_line(&last), spec);
@@ -176,17 +188,24 @@ async fn by_command(
     Ok(outcome)
 }
 
-async fn by_request(dir: &Path, spec: &Spec, request: Request) -> Result<Outcome, String> {
+async fn by_request(dir: &Path, spec: &Spec, request: Request, secrets: &Secrets) -> Result<Outcome, String> {
     let text = |e: io::Error| e.to_string();
     let capture = Capture::create(dir.join("output")).map_err(text)?;
     let mut shown = capture.writer().map_err(text)?;
     begin(dir).map_err(text)?;
     let (ended, body) = request.send(spec.timeout, dir).await;
+    // A server may repeat what it was asked with.
+    let (body, _) = secrets.redactor().wash(&body, true);
     // What cannot be kept is missing from the record, not from the outcome.
     let _ = shown.write_all(&body);
     let mut outcome = told(ended, &serde_json::from_slice(&body).unwrap_or(Value::Null), spec);
     keep(vec![capture], &mut outcome);
     Ok(outcome)
+}
+
+fn without_secrets(outcome: Outcome, redactor: &Redactor) -> Outcome {
+    let outputs = outcome.outputs.into_iter().map(|(name, value)| (name, redactor.value(value)));
+    Outcome { detail: redactor.text(&outcome.detail), outputs: outputs.collect(), ..outcome }
 }
 
 /// From here on something may have happened.

@@ -48,7 +48,7 @@ impl Drive {
             Ok(Standing::NeverBegan) if cancel => return self.never(step, number, "it never began").await,
             Ok(Standing::NeverBegan) if !may_start || self.leave.is_cancelled() => return Ok(()),
             Ok(Standing::NeverBegan) => {
-                if let Some(why) = self.launch(&key, &dir, action, timeout).await {
+                if let Some(why) = self.launch(&key, &dir, action, timeout).await? {
                     return self.never(step, number, &why).await;
                 }
             }
@@ -63,21 +63,22 @@ impl Drive {
         Ok(())
     }
 
-    /// `Some`: why it cannot be started; nothing happened.
+    /// `Some`: why it cannot be started; nothing happened. `Err`: nothing could
+    /// be written, so that no other step could be begun either.
     async fn launch(
         &mut self,
         key: &(StepId, u32),
         dir: &AttemptDir,
         action: Action,
         timeout: Dur,
-    ) -> Option<String> {
+    ) -> Result<Option<String>, Problem> {
         let count = self.launched.entry(key.clone()).or_default();
         *count += 1;
         if *count > LAUNCHES {
             let said = tail_of(&dir.file("attempt.err"));
-            return Some(format!("its process did not come up: {said}"));
+            return Ok(Some(format!("its process did not come up: {said}")));
         }
-        let step = self.machine.run().step(key.0.as_str())?;
+        let Some(step) = self.machine.run().step(key.0.as_str()) else { return Ok(None) };
         let around = Around::of(self.driver.live.estate(), &action);
         let mut references = act::references(self.driver.live.estate());
         references.extend(self.machine.references().clone());
@@ -99,17 +100,18 @@ impl Drive {
             references,
             around,
         };
-        let (dir, program) = (dir.clone(), self.driver.program.clone());
-        match blocking(move || dir.launch(&spec, &program)).await {
+        let (at, program) = (dir.clone(), self.driver.program.clone());
+        match blocking(move || at.launch(&spec, &program)).await {
             Ok(Some(mut child)) => {
                 // Only so that it does not stay behind as a zombie: its end is
                 // read from what it leaves, as after a restart.
                 std::thread::spawn(move || child.wait());
-                None
+                Ok(None)
             }
             // Somebody began it before us; it is followed.
-            Ok(None) => None,
-            Err(e) => Some(e.to_string()),
+            Ok(None) => Ok(None),
+            Err(e) if of_the_disk(&e) => Err(Problem::new(Code::ATTEMPT_DISK, dir.0.display()).because(e)),
+            Err(e) => Ok(Some(e.to_string())),
         }
     }
 
@@ -118,6 +120,13 @@ impl Drive {
         let outcome = outcome_of(AttemptResult::NotStarted, why, now, now);
         self.record(&Event::AttemptEnded { step, number, outcome, still_held: false }, None).await
     }
+}
+
+/// The disk is full, failing, or has become read-only.
+fn of_the_disk(e: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let known = [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::ROFS];
+    known.iter().any(|errno| e.raw_os_error() == Some(errno.raw_os_error()))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {

@@ -91,23 +91,26 @@ impl Drive {
         }
         let beside = self.folder.dir.parent().map(std::path::Path::to_owned).unwrap_or_default();
         let opened = match runs::find(&beside, &run) {
-            Ok(dir) => match RunFolder::open_dir(&dir) {
-                Err(problem) if problem.code == Code::RUN_BUSY => {
-                    self.doing = Some(format!("run {run} of {step} is driven by another process"));
-                    sooner(wake, Instant::now() + AGAIN);
-                    return Ok(false);
-                }
-                opened => opened,
-            },
+            Ok(dir) => RunFolder::open_dir(&dir),
             Err(_) if cancel => return self.no_child(step, number, "it never began").await,
             Err(_) if !may_start || self.leave.is_cancelled() => return Ok(false),
             Err(_) => match self.make_child(&beside, &step, number, &run) {
-                Err(problem) => return self.no_child(step, number, &problem.to_string()).await,
+                // The disk, not the plan: nothing was begun, and it is made when there is room.
+                Err(problem) if of_own_files(&problem) => return Err(problem),
+                Err(problem) if problem.code != Code::RUN_BUSY => {
+                    return self.no_child(step, number, &problem.to_string()).await;
+                }
                 made => made,
             },
         };
         let folder = match opened {
             Ok(folder) => folder,
+            Err(problem) if problem.code == Code::RUN_BUSY => {
+                self.doing = Some(format!("run {run} of {step} is driven by another process"));
+                sooner(wake, Instant::now() + AGAIN);
+                return Ok(false);
+            }
+            Err(problem) if of_own_files(&problem) => return Err(problem),
             Err(problem) => {
                 self.children.rest.insert(run, format!("cannot be taken up: {problem}"));
                 return Ok(false);
@@ -169,6 +172,8 @@ impl Drive {
                 self.children.rest.insert(run, why);
                 Ok(())
             }
+            // What keeps its journal keeps this one: neither goes on.
+            Err(problem) if of_own_files(&problem) => Err(problem),
             Err(problem) => {
                 self.trouble = Some(problem.clone());
                 self.children.rest.insert(run, format!("cannot go on: {problem}"));
@@ -228,6 +233,12 @@ impl Drive {
             now: self.driver.clock.now(),
         })
     }
+}
+
+/// Whether what is kept of runs could not be written: then the run stops where
+/// it stands, and is taken up again when there is room.
+fn of_own_files(problem: &Problem) -> bool {
+    matches!(problem.code, Code::JOURNAL_WRITE | Code::ESTATE_WRITE)
 }
 
 /// A type of its own, so that a run may hold one like it.

@@ -1,6 +1,39 @@
 //! The journal of the run: it hears of everything first.
 
+use serde_json::Value;
+
 use super::*;
+use crate::net::redact::Redactor;
+
+/// An event without what somebody else said that holds a secret. What is
+/// intended is left as it is: it holds references, and it is what is done.
+fn without_secrets(mut event: Event, redactor: &Redactor) -> Event {
+    let clean = |text: &mut String| *text = redactor.text(text);
+    let values = |all: &mut BTreeMap<String, Value>| {
+        all.values_mut().for_each(|value| *value = redactor.value(value.take()));
+    };
+    if redactor.is_empty() {
+        return event;
+    }
+    match &mut event {
+        Event::AttemptEnded { outcome, .. } => {
+            clean(&mut outcome.detail);
+            values(&mut outcome.outputs);
+        }
+        Event::ChildEnded { detail, outputs, .. } | Event::StepEnded { reason: detail, outputs, .. } => {
+            clean(detail);
+            values(outputs);
+        }
+        Event::Answered { detail, .. } | Event::ProbeTurned { detail, .. } => clean(detail),
+        Event::Guarded { answers, .. } => answers.iter_mut().for_each(|a| clean(&mut a.detail)),
+        Event::Prechecked { items } => items.iter_mut().for_each(|item| {
+            clean(&mut item.what);
+            clean(&mut item.detail);
+        }),
+        _ => {}
+    }
+    event
+}
 
 impl Drive {
     /// Says in the journal that this process drives the run from here on.
@@ -30,6 +63,7 @@ impl Drive {
         let lost =
             || Problem::new(Code::JOURNAL_WRITE, self.folder.dir.display()).because("its writer is gone");
         let mut journal = self.journal.take().ok_or_else(lost)?;
+        let event = without_secrets(event, &self.driver.live.secrets().redactor());
         let at = self.driver.clock.now();
         let written = spawn_blocking(move || {
             let record = journal.append(at, &by, &event);

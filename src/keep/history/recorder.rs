@@ -2,9 +2,8 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lifeboat_core::model::*;
@@ -14,6 +13,8 @@ use super::{Bounds, History};
 
 /// What is seen within so long is written at once.
 const GATHER: Duration = Duration::from_secs(2);
+/// So many are written before that.
+const MANY: usize = 512;
 /// More than this is not kept in memory while the disk takes nothing: then the
 /// oldest goes.
 const WAITING: usize = 8_192;
@@ -33,7 +34,8 @@ pub enum Told {
 type Reply<T> = Box<dyn FnOnce(T) + Send>;
 
 enum Asked {
-    Note(Note),
+    /// The first note since the last were taken, or many of them.
+    Notes,
     /// A run may have ended.
     Runs,
     Past(WorkloadId, Reply<Result<Past, Problem>>),
@@ -49,7 +51,7 @@ enum Asked {
 #[derive(Clone)]
 pub struct Recorder {
     to: mpsc::Sender<Asked>,
-    waiting: Arc<AtomicUsize>,
+    notes: Arc<Mutex<Vec<Note>>>,
     last: Arc<Mutex<Arc<Learned>>>,
 }
 
@@ -69,7 +71,7 @@ impl Recorder {
     /// history that cannot be written, and is told.
     pub fn start(means: Means) -> Self {
         let (to, asked) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let notes = Arc::new(Mutex::new(Vec::new()));
         let last = Arc::new(Mutex::new(Arc::new(Learned::default())));
         let thread = Thread {
             history: None,
@@ -79,7 +81,7 @@ impl Recorder {
             again: None,
             learned_at: None,
             dirty: true,
-            waiting: waiting.clone(),
+            notes: notes.clone(),
             last: last.clone(),
         };
         let spawned =
@@ -87,14 +89,18 @@ impl Recorder {
         if let Err(e) = spawned {
             tracing::warn!(%e, "no thread for the history");
         }
-        Self { to, waiting, last }
+        Self { to, notes, last }
     }
 
     fn note(&self, note: Note) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         // The thread bounds what it keeps; this bounds what it has not taken yet.
-        if self.waiting.load(Ordering::Relaxed) < WAITING {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-            let _ = self.to.send(Asked::Note(note));
+        if notes.len() < WAITING {
+            notes.push(note);
+        }
+        // Between, it sleeps: twenty answers a second would wake it as often.
+        if matches!(notes.len(), 1 | MANY) {
+            let _ = self.to.send(Asked::Notes);
         }
     }
     pub fn probe(&self, key: &ProbeKey, result: Result<&ProbeReading, &Problem>, at: Time) {
@@ -147,7 +153,7 @@ struct Thread {
     /// When it may be learned again.
     learned_at: Option<Instant>,
     dirty: bool,
-    waiting: Arc<AtomicUsize>,
+    notes: Arc<Mutex<Vec<Note>>>,
     last: Arc<Mutex<Arc<Learned>>>,
 }
 
@@ -159,11 +165,9 @@ impl Thread {
         let mut first = None;
         loop {
             match self.next(asked, first) {
-                Ok(Asked::Note(note)) => {
-                    self.waiting.fetch_sub(1, Ordering::Relaxed);
-                    self.pending.push_back(note);
+                Ok(Asked::Notes) => {
                     first.get_or_insert_with(Instant::now);
-                    if self.pending.len() < 512 {
+                    if self.notes().len() < MANY {
                         continue;
                     }
                     self.write();
@@ -193,7 +197,7 @@ impl Thread {
 
     fn answer(&mut self, asked: Asked) {
         match asked {
-            Asked::Note(note) => self.pending.push_back(note),
+            Asked::Notes => self.write(),
             Asked::Runs => self.dirty = true,
             Asked::Past(workload, reply) => {
                 self.write();
@@ -246,7 +250,13 @@ impl Thread {
         self.again = (!writes).then(|| Instant::now() + AGAIN);
     }
 
+    fn notes(&self) -> MutexGuard<'_, Vec<Note>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write(&mut self) {
+        let taken = std::mem::take(&mut *self.notes());
+        self.pending.extend(taken);
         if self.pending.is_empty() || self.again.is_some_and(|again| Instant::now() < again) {
             return self.bound();
         }

@@ -67,6 +67,17 @@ fn a_run_that_could_not_be_made_leaves_nothing() {
 }
 
 #[test]
+fn a_maker_that_was_killed_half_way_is_no_obstacle_to_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join(".new-one/estate/bin")).unwrap();
+    let held = lock::try_take(&dir.path().join(".new-one/lock")).unwrap().unwrap();
+    assert_eq!(make(dir.path(), "one").err().unwrap().code, Code::RUN_BUSY, "it is made just now");
+    drop(held);
+    assert_eq!(make(dir.path(), "one").unwrap().records.len(), 1);
+    assert!(!dir.path().join(".new-one").exists());
+}
+
+#[test]
 fn runs_are_listed_newest_first_and_damaged_ones_with_their_problem() {
     let dir = tempfile::tempdir().unwrap();
     for name in ["20260101T000000Z-r-0001", "20260103T000000Z-r-0001", "20260102T000000Z-r-0001"] {

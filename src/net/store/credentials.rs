@@ -19,6 +19,10 @@ pub(super) async fn resolve(store: &Store, secrets: &Secrets) -> Result<Option<A
         Some(Credentials::Reference(reference)) => from_json(&secrets.resolve(reference).await?, store)?,
     };
     let parts = [Some(&credential.key_id), Some(&credential.secret_key), credential.token.as_ref()];
+    [Some(&credential.secret_key), credential.token.as_ref()]
+        .into_iter()
+        .flatten()
+        .for_each(|s| secrets.learn(s));
     // they become headers, where a line end would be another header
     let plain = parts.into_iter().flatten().all(|part| part.bytes().all(|b| b.is_ascii_graphic()));
     match plain {

@@ -131,8 +131,9 @@ async fn login(store: &Store, secrets: &Secrets) -> Result<Option<Login>, Proble
     let login = match &store.credentials {
         None => return Ok(None),
         Some(Credentials::EnvPrefix(prefix)) => {
-            let read = |name: &str| secrets.env(&format!("{prefix}{name}"));
-            match (read("USERNAME"), read("PASSWORD"), read("TOKEN")) {
+            let name = |name: &str| format!("{prefix}{name}");
+            let read = |what: &str| secrets.secret_env(&name(what));
+            match (secrets.env(&name("USERNAME")), read("PASSWORD"), read("TOKEN")) {
                 (Some(user), Some(password), _) => Login::Basic { user, password: Secret::new(password) },
                 (_, _, Some(token)) => Login::Token(Secret::new(token)),
                 _ => {

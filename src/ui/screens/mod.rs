@@ -1,5 +1,6 @@
 //! One file a screen. Each draws from `&App` and knows no key.
 
+mod dependencies;
 mod findings;
 mod incident;
 mod log;
@@ -29,6 +30,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         Screen::Stores => stores::draw(cx, buf, area),
         Screen::Findings => findings::draw(cx, buf, area),
         Screen::Losses => losses::draw(cx, buf, area),
+        Screen::Dependencies => dependencies::draw(cx, buf, area),
         Screen::Trends(id) => trends::draw(cx, buf, area, id),
         Screen::Incident => incident::draw(cx, buf, area),
         Screen::Runbooks => runbooks::draw(cx, buf, area),

@@ -233,9 +233,9 @@ fn figure(freshness: Freshness) -> Role {
     if freshness.is_current() { Role::Strong } else { Role::Stale }
 }
 
-fn why(cx: &Cx<'_>, reason: Option<&String>, survives: bool) -> Cell {
+fn why(cx: &Cx<'_>, reason: Option<&str>, survives: bool) -> Cell {
     let gone = if survives { "" } else { "gone in this scenario " };
-    vec![cx.span(gone, Role::WhatIf), cx.span(reason.map_or("", String::as_str), Role::Dim)]
+    vec![cx.span(gone, Role::WhatIf), cx.span(reason.unwrap_or_default(), Role::Dim)]
 }
 
 fn replica(cx: &Cx<'_>, asset: &str, r: &ReplicaView) -> Vec<Cell> {
@@ -249,7 +249,7 @@ fn replica(cx: &Cx<'_>, asset: &str, r: &ReplicaView) -> Vec<Cell> {
         one(cx.span("", Role::Dim)),
         seen(cx, r.observed_at, r.freshness),
         one(cx.span("", Role::Dim)),
-        why(cx, r.reason.as_ref(), r.survives),
+        why(cx, r.reason.as_deref(), r.survives),
     ]
 }
 
@@ -262,8 +262,8 @@ fn copy(cx: &Cx<'_>, asset: &str, c: &CopyView) -> Vec<Cell> {
         one(cx.span(c.on.region.as_ref().map_or(cx.sym().none, |r| r.as_str()), Role::Text)),
         one(cx.span(good, figure(c.freshness))),
         one(cx.span(c.points().to_string(), Role::Dim)),
-        seen(cx, c.observed_at, c.freshness),
-        one(cx.span(c.summary.as_ref().map(|s| cost(s.cost)).unwrap_or_default(), Role::Dim)),
-        why(cx, c.reason.as_ref(), c.survives),
+        seen(cx, c.observed_at(), c.freshness),
+        one(cx.span(c.summary().map(|s| cost(s.cost)).unwrap_or_default(), Role::Dim)),
+        why(cx, c.reason.as_deref(), c.survives),
     ]
 }

@@ -11,7 +11,7 @@ use super::{
     world::{CENTRAL, WEST, World},
     writer::Writer,
 };
-use crate::{failover::PROGRAM, pty::Pty};
+use crate::{pty::Pty, world::PROGRAM};
 
 /// How far the standby is behind.
 pub const DELAY: Duration = Duration::from_millis(1_200);

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::world::World;
-use crate::{driven, failover::PROGRAM};
+use crate::{driven, world::PROGRAM};
 
 pub struct Led {
     pub setting: Setting,

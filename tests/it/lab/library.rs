@@ -6,7 +6,7 @@ use super::{
     failover::{name_leads_to, serves_from},
     world::{CENTRAL, WEST, World},
 };
-use crate::failover::Home;
+use crate::world::Home;
 
 #[test]
 fn the_library_is_valid_and_says_of_each_runbook_whether_it_was_run() {

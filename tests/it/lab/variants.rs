@@ -12,7 +12,7 @@ use super::{
     led::{Led, status},
     world::{CENTRAL, WEST, World},
 };
-use crate::{failover::PROGRAM, pty::Pty};
+use crate::{pty::Pty, world::PROGRAM};
 
 const CONFIRMED: [&str; 4] = ["run", "postgres-failover", "--yes-to", "promote=eu-central-1"];
 

@@ -13,9 +13,9 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    failover::PROGRAM,
     lab::{self, writer::Writer},
     pgbackrest::PG,
+    world::PROGRAM,
 };
 
 pub const WEST: &str = "eu-west-1";

@@ -23,6 +23,8 @@ pub(crate) struct AssetFacts<'a> {
 
 pub(crate) struct ReplicaFacts<'a> {
     pub replica: &'a Replica,
+    /// Its place in the asset.
+    pub index: usize,
     pub state: State,
     pub reason: Option<Reason>,
     pub freshness: Freshness,
@@ -33,28 +35,47 @@ pub(crate) struct ReplicaFacts<'a> {
     pub observed_at: Option<Time>,
 }
 
+/// Kept small: ten thousand of them are gone through several times.
 pub(crate) struct CopyFacts<'a> {
     pub on: &'a CopyGround,
-    pub state: State,
-    pub reasons: Vec<Reason>,
-    pub freshness: Freshness,
-    /// The last successful look at it.
-    pub seen: Option<&'a Seen<Arc<CopySummary>>>,
-    /// When that was; of no meaning where nothing was seen.
+    pub observed: Option<&'a Arc<Observed<Summarised>>>,
+    /// Of the last successful look, and of the last good point that it saw; of
+    /// no meaning where there is none.
     at: Millis,
-    pub received: Option<Received>,
+    through: Millis,
+    /// The most that passes between two instants, making the backup included.
+    pub interval: Option<Dur>,
+    reasons: Box<[Reason]>,
+    /// The place of its store among all that may be lost.
+    pub store: Option<u32>,
+    pub state: State,
+    pub freshness: Freshness,
+    pub is_seen: bool,
+    is_usable: bool,
+    /// It needs nothing else: no key, no secret.
+    pub alone: bool,
 }
 
 impl<'a> CopyFacts<'a> {
+    /// The last successful look at it.
+    pub fn seen(&self) -> Option<&'a Seen<Summarised>> {
+        self.observed.and_then(|o| o.last())
+    }
     pub fn observed_at(&self) -> Option<Time> {
-        self.seen.map(|s| s.at)
+        self.seen().map(|s| s.at)
     }
     /// `observed_at`, compared often.
     pub fn seen_ms(&self) -> Option<Millis> {
-        self.seen.map(|_| self.at)
+        self.is_seen.then_some(self.at)
+    }
+    pub fn received(&self) -> Option<Received> {
+        self.is_usable.then_some(Received { through: self.through, as_of: Some(self.at) })
     }
     pub fn last_good(&self) -> Option<&'a PointRef> {
-        self.seen.and_then(|s| s.value.last_good.as_ref())
+        self.seen().and_then(|s| s.value.last_good.as_ref())
+    }
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
     }
 }
 
@@ -78,9 +99,6 @@ pub(crate) struct WritesEnd {
 }
 
 impl Received {
-    fn new(through: Time, as_of: Option<Time>) -> Self {
-        Self { through: through.timestamp_millis(), as_of: as_of.map(|t| t.timestamp_millis()) }
-    }
     /// Up to another instant, as seen by the same look.
     pub fn moved(self, through: Millis) -> Self {
         Self { through, ..self }
@@ -92,7 +110,7 @@ impl Received {
         self.through
     }
     pub fn through(self) -> Time {
-        Time::UNIX_EPOCH + Dur::millis(self.through)
+        Time::from_timestamp_millis(self.through).unwrap_or(Time::UNIX_EPOCH)
     }
     fn is_dated(self) -> bool {
         self.as_of.is_some()
@@ -144,6 +162,7 @@ fn replica<'a>(
 ) -> ReplicaFacts<'a> {
     let mut facts = ReplicaFacts {
         replica,
+        index,
         state: State::Unknown,
         reason: None,
         freshness: Freshness::Unseen,
@@ -161,19 +180,20 @@ fn replica<'a>(
         facts.reason = unseen(why.to_owned());
         return facts;
     };
-    let Sighting { seen, freshness, .. } = cx.look(observed);
+    let Sighting { seen, at, freshness, .. } = cx.look(observed);
     facts.freshness = freshness;
     facts.observed_at = seen.map(|s| s.at);
     if let Some(seen) = seen
         && let Some(lag) = seen.value.value.and_then(Dur::from_secs_f64)
     {
         facts.lag = Some(lag);
-        let latency = Dur::millis(i64::from(seen.value.latency_ms));
+        let latency = i64::from(seen.value.latency_ms);
         // An undated figure may be as old as the whole exchange took.
         // A figure about the future says that clocks differ, and dates nothing.
         let dated = seen.value.as_of.filter(|at| *at <= seen.at + Dur::secs(2));
-        let about = dated.unwrap_or(seen.at - latency).min(seen.at);
-        facts.received = Some(Received::new(about - lag.at_least_zero(), dated));
+        let dated = dated.map(|at| at.timestamp_millis());
+        let about = dated.unwrap_or(at - latency).min(at);
+        facts.received = Some(Received { through: about - lag.at_least_zero().as_millis(), as_of: dated });
     }
     if !freshness.is_current() {
         facts.reason = unseen(observed.problem().map(said).unwrap_or_else(|| freshness.as_str().to_owned()));
@@ -216,7 +236,7 @@ fn replica<'a>(
 
 fn copy<'a>(
     cx: &Cx<'a>,
-    observed: Option<&'a Observed<Arc<CopySummary>>>,
+    observed: Option<&'a Arc<Observed<Summarised>>>,
     asset: &'a Asset,
     on: &'a CopyGround,
 ) -> CopyFacts<'a> {
@@ -224,20 +244,33 @@ fn copy<'a>(
     let Sighting { seen, at, freshness, .. } = observed.map_or(unseen, |observed| cx.look(observed));
     let mut reasons = Vec::new();
     let mut state = State::Ok;
-    let mut received = None;
+    let good = seen.and_then(|s| s.value.good);
     if let Some(seen) = seen {
-        let good = seen.value.last_good.as_ref().map(|good| good.at.timestamp_millis());
-        state = troubles(cx, asset, on, &seen.value, good, &mut reasons);
-        received = good.map(|through| Received { through, as_of: Some(at) });
+        state = troubles(cx, asset, on, &seen.value, &mut reasons);
     }
     if !freshness.is_current() {
         let detail = observed.and_then(|o| o.problem()).map(said);
         let detail = detail.unwrap_or_else(|| freshness.as_str().to_owned());
-        let (asset, store) = (asset.id.clone(), on.store.clone());
+        let (asset, store) = (asset.id.clone(), on.at.store.clone());
         reasons.insert(0, Reason::CopyUnreachable { asset, store, detail });
         state = state.max(State::Unknown);
     }
-    CopyFacts { on, state, reasons, freshness, seen, at, received }
+    // Log is on its way all the time; a backup has to be made first.
+    let took = || seen.and_then(|s| s.value.took).unwrap_or(Dur::ZERO);
+    CopyFacts {
+        on,
+        observed,
+        at,
+        through: good.unwrap_or_default(),
+        interval: on.interval.map(|i| if on.ships_log { i } else { i + took() }),
+        reasons: reasons.into_boxed_slice(),
+        store: on.lies,
+        state,
+        freshness,
+        is_seen: seen.is_some(),
+        is_usable: good.is_some(),
+        alone: on.needs.is_none(),
+    }
 }
 
 /// What is wrong with a copy that was seen.
@@ -245,15 +278,31 @@ fn troubles(
     cx: &Cx,
     asset: &Asset,
     on: &CopyGround,
-    summary: &CopySummary,
-    good: Option<Millis>,
+    summary: &Summarised,
     reasons: &mut Vec<Reason>,
 ) -> State {
-    let (id, store) = (&asset.id, &on.store);
-    let Some(good) = good else {
+    let (id, store) = (&asset.id, &on.at.store);
+    let Some(good) = summary.good else {
         reasons.push(Reason::NoUsablePoint { asset: id.clone() });
         return State::Critical;
     };
+    if !summary.plain {
+        told(asset, on, summary, reasons);
+    }
+    if let Some((expected, grace)) = on.due {
+        let age = Dur::millis(cx.now_ms.saturating_sub(good));
+        cx.changes_in(expected + grace + Dur::millis(1) - age);
+        if age > expected + grace {
+            let (asset, store) = (id.clone(), store.clone());
+            reasons.push(Reason::CopyOverdue { asset, store, age, expected });
+        }
+    }
+    if reasons.is_empty() { State::Ok } else { State::Warning }
+}
+
+/// What was told of it when it was looked at.
+fn told(asset: &Asset, on: &CopyGround, summary: &CopySummary, reasons: &mut Vec<Reason>) {
+    let (id, store) = (&asset.id, &on.at.store);
     let running = |s: &PointState| matches!(s, PointState::Running);
     if let Some((state, detail)) = summary.newest_trouble.as_ref().filter(|(s, _)| !running(s)) {
         let point = summary.newest.as_ref().map(|p| p.id.clone()).unwrap_or_default();
@@ -268,15 +317,6 @@ fn troubles(
         let (asset, store, detail) = (id.clone(), store.clone(), said(note));
         reasons.push(Reason::CopyNote { asset, store, detail });
     }
-    if let Some((expected, grace)) = on.due {
-        let age = Dur::millis(cx.now_ms.saturating_sub(good));
-        cx.changes_in(expected + grace + Dur::millis(1) - age);
-        if age > expected + grace {
-            let (asset, store) = (id.clone(), store.clone());
-            reasons.push(Reason::CopyOverdue { asset, store, age, expected });
-        }
-    }
-    if reasons.is_empty() { State::Ok } else { State::Warning }
 }
 
 /// How often this copy's newest instant is meant to move on.

@@ -36,15 +36,18 @@ impl<'j> Target<'j> {
             account: s.account.as_ref().or(own),
             capacity: s.capacity.as_ref().map(|c| (n, c)),
         };
-        let mut all: Vec<Target> = w.standbys.iter().enumerate().map(standby).collect();
+        let mut all = Vec::with_capacity(w.standbys.len() + w.active.len() + facts.serving.len() + 1);
+        all.extend(w.standbys.iter().enumerate().map(standby));
         let others = w.active.iter().map(|a| &a.region).chain(&facts.serving).chain(&w.home);
         // What serves it now and goes with the loss is no target that failed.
         let stays = |r: &&RegionId| {
+            if !facts.serving.contains(r) {
+                return true;
+            }
             let hit = lost.region(r).and(lost.account(own));
             let out = Modes::GONE.and(Modes::COMPROMISED);
             // What serves beside others runs on in a region that is impaired.
-            let out = if facts.serving.len() > 1 { out } else { out.and(Modes::IMPAIRED) };
-            !(facts.serving.contains(r) && hit.has(out))
+            !hit.has(if facts.serving.len() > 1 { out } else { out.and(Modes::IMPAIRED) })
         };
         all.extend(others.filter(stays).map(|region| Target { region, account: own, capacity: None }));
         all

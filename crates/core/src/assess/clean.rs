@@ -37,10 +37,10 @@ enum Lock {
 
 pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, damaged: bool) -> Standing {
     let (lost, estate) = (ask.lost, ask.cx.estate);
-    let hit = lost.store(copy.on.place);
+    let hit = lost.store(copy.store);
     let mut partly = false;
     if let Some(needs) = &copy.on.needs {
-        let reasons = needs.lost(estate, &asset.asset.id, &copy.on.store, lost);
+        let reasons = needs.lost(estate, &asset.asset.id, &copy.on.at.store, lost);
         partly = needs.damaged(lost);
         let first = reasons.first().cloned();
         ask.hidden.extend(reasons);
@@ -59,7 +59,7 @@ pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, dama
 }
 
 fn limited(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, deletable: bool) -> Standing {
-    let (id, store) = (asset.asset.id.clone(), copy.on.store.clone());
+    let (id, store) = (asset.asset.id.clone(), copy.on.at.store.clone());
     let lock = if deletable { lock(ask, copy) } else { Lock::From(Millis::MIN) };
     let clean = |locked_from| Clean {
         before: ask.lost.clean_before().unwrap_or(Millis::MAX),
@@ -99,7 +99,7 @@ fn lock(ask: &mut Ask, copy: &CopyFacts) -> Lock {
         let expected = ask.cx.estate.stores[n].expect.get("object_lock");
         expected.and_then(|v| v.as_str()) == Some("compliance")
     });
-    let (posture, current) = ask.cx.posture(&copy.on.store);
+    let (posture, current) = ask.cx.posture(&copy.on.at.store);
     let answer = posture.map_or(&Answer::Unknown, |p| &p.object_lock.answer);
     let now = ask.cx.now_ms;
     let within = |retention: Dur| now.saturating_sub(retention.as_millis()).saturating_add(1);
@@ -110,7 +110,7 @@ fn lock(ask: &mut Ask, copy: &CopyFacts) -> Lock {
         },
         Answer::Set(_) | Answer::NotSet | Answer::NotSupported => Lock::None,
         Answer::Unknown if declared => {
-            ask.assumptions.push(Assumption::LockAsDeclared { store: copy.on.store.clone() });
+            ask.assumptions.push(Assumption::LockAsDeclared { store: copy.on.at.store.clone() });
             Lock::From(copy.on.keeps.map_or(Millis::MIN, within))
         }
         Answer::Unknown => Lock::None,
@@ -123,7 +123,7 @@ fn versions(ask: &Ask, copy: &CopyFacts) -> Option<bool> {
         let expected = ask.cx.estate.stores[n].expect.get("versioning");
         expected.and_then(|v| v.as_bool()) == Some(true)
     });
-    let (posture, current) = ask.cx.posture(&copy.on.store);
+    let (posture, current) = ask.cx.posture(&copy.on.at.store);
     match posture.map_or(&Answer::Unknown, |p| &p.versioning.answer) {
         Answer::Set(()) => current.then_some(true),
         Answer::NotSet | Answer::NotSupported => Some(false),

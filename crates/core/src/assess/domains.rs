@@ -210,13 +210,13 @@ impl Lost {
     pub fn region(&self, id: &RegionId) -> Modes {
         self.at(self.places.region(id.as_str()))
     }
-    /// By its place in the estate.
-    pub fn store(&self, place: Option<usize>) -> Modes {
-        self.at(place.and_then(|n| self.places.store_at(n)))
+    /// By its place among all things.
+    pub fn store(&self, place: Option<u32>) -> Modes {
+        self.at(place.map(|place| place as usize))
     }
     /// Whether what lies in the store may not be what was put there.
-    pub fn turns(&self, store: Option<usize>) -> bool {
-        let Some(place) = store.and_then(|n| self.places.store_at(n)) else { return false };
+    pub fn turns(&self, store: Option<u32>) -> bool {
+        let Some(place) = store.map(|place| place as usize) else { return false };
         self.ask(self.places.turned(place));
         !self.hits[place].turned().is_none()
     }

@@ -48,6 +48,8 @@ pub(crate) struct AssetGround {
     /// service goes on from, however new a copy elsewhere may be.
     pub promoted_by: Vec<usize>,
     pub copies: Vec<CopyGround>,
+    /// Where region and account of each replica stand among all that may be lost.
+    pub replicas: Vec<(Option<usize>, Option<usize>)>,
     /// Places of groups that it is in.
     pub groups: Vec<usize>,
     /// The names of its parts, where it has any.
@@ -57,10 +59,9 @@ pub(crate) struct AssetGround {
 pub(crate) struct CopyGround {
     /// The place of its store; `None` where none of that name is declared.
     pub place: Option<usize>,
-    pub store: StoreId,
-    pub region: Option<RegionId>,
-    /// What is shown of it.
-    pub on: Arc<CopyOn>,
+    /// That among all that may be lost.
+    pub lies: Option<u32>,
+    pub at: CopyOn,
     /// How often its newest instant is meant to move on, and how long past
     /// that before it is overdue.
     pub due: Option<(Dur, Dur)>,
@@ -112,6 +113,12 @@ impl Ground {
         let mut asset = |m: usize| {
             let owner = self.owner(estate, n, m);
             let declared = &estate.workloads[owner.0].assets[owner.1];
+            let account = estate.workloads[owner.0].account.as_ref();
+            let replica = |r: &Replica| {
+                let account = r.account.as_ref().or(account);
+                let places = &self.places;
+                (places.region(r.region.as_str()), account.and_then(|a| places.account(a.as_str())))
+            };
             let groups = self.groups.iter().enumerate().filter(|(_, g)| g.members.contains(&owner));
             AssetGround {
                 owner,
@@ -119,8 +126,9 @@ impl Ground {
                 copies: declared
                     .copies
                     .iter()
-                    .map(|copy| copies.ground(estate, &declared.id, copy))
+                    .map(|copy| copies.ground(estate, &self.places, &declared.id, copy))
                     .collect(),
+                replicas: declared.replicas.iter().map(replica).collect(),
                 groups: groups.map(|(n, _)| n).collect(),
                 parts: parts(&declared.for_each),
             }
@@ -241,19 +249,18 @@ impl<'a> Copies<'a> {
             None => None,
         })
     }
-    fn ground(&mut self, estate: &Estate, asset: &AssetId, copy: &'a CopyDef) -> CopyGround {
+    fn ground(&mut self, estate: &Estate, places: &Places, asset: &AssetId, copy: &'a CopyDef) -> CopyGround {
         let place = self.stores.get(copy.store.as_str()).copied();
         let store = place.map(|n| &estate.stores[n]);
-        let on = CopyOn {
+        let at = CopyOn {
             store: store.map_or_else(|| copy.store.clone(), |s| s.id.clone()),
             region: store.and_then(|s| s.region.clone()),
             format: self.formats.entry(copy.format.as_str()).or_insert_with(|| copy.format.clone()).clone(),
         };
         CopyGround {
             place,
-            store: on.store.clone(),
-            region: on.region.clone(),
-            on: Arc::new(on),
+            lies: place.and_then(|n| places.store_at(n)).and_then(|n| u32::try_from(n).ok()),
+            at,
             due: asset::due_every(copy).map(|every| (every, grace(copy, every))),
             interval: self.interval(copy),
             ships_log: copy.log_every.is_some(),

@@ -8,7 +8,7 @@ use super::ground::Ground;
 use crate::model::*;
 
 type Probed<'a> = (&'a ProbeKey, &'a Observed<ProbeReading>);
-type Copied<'a> = (&'a CopyKey, &'a Observed<Arc<CopySummary>>);
+type Copied<'a> = (&'a CopyKey, &'a Arc<Observed<Summarised>>);
 
 #[derive(Clone, Default)]
 struct Of<'a> {
@@ -48,7 +48,7 @@ pub(crate) struct CopiesOf<'i, 'a> {
 }
 
 impl<'a> CopiesOf<'_, 'a> {
-    pub fn next(&mut self, index: usize) -> Option<&'a Observed<Arc<CopySummary>>> {
+    pub fn next(&mut self, index: usize) -> Option<&'a Arc<Observed<Summarised>>> {
         while let [(key, observed), rest @ ..] = self.rest {
             if key.index > index {
                 return None;
@@ -83,7 +83,7 @@ impl<'a> Index<'a> {
                 of.push((key, &**observed));
             }
         }
-        let copies: Vec<Copied> = seen.copies.iter().map(|(key, observed)| (key, &**observed)).collect();
+        let copies: Vec<Copied> = seen.copies.iter().collect();
         // Keys are sorted, so that those of one workload follow each other.
         let mut begin = 0;
         for of in copies.chunk_by(|(a, _), (b, _)| a.workload == b.workload) {

@@ -345,7 +345,8 @@ fn loads(bench: &Bench, judge: &Judge) -> HashMap<StoreId, u64> {
         let Some(judged) = &judge.found[n] else { continue };
         for using in &judged.using {
             let asset = facts.assets.iter().find(|a| a.asset.id == using.asset);
-            let copy = asset.and_then(|a| a.copies.iter().find(|c| Some(&c.on.store) == using.copy.as_ref()));
+            let copy =
+                asset.and_then(|a| a.copies.iter().find(|c| Some(&c.on.at.store) == using.copy.as_ref()));
             let Some((copy, store)) = copy.zip(using.copy.as_ref()) else { continue };
             let size = copy.last_good().and_then(|p| p.size_bytes).unwrap_or(0);
             let load = loads.entry(store.clone()).or_default();

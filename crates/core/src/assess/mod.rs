@@ -12,6 +12,7 @@ mod clean;
 mod compare;
 mod cron;
 mod declaring;
+mod depends;
 mod domains;
 mod findings;
 mod glance;
@@ -42,13 +43,13 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 pub use assumption::Assumption;
 pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
 pub use declaring::{evidence, impact, predictions};
+pub use depends::{Dependencies, DependsOn, Needed, Taken, Thing, dependencies};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};
 pub use order::{Ordered, Recovery};
 pub use policy::Accepted;
@@ -195,12 +196,12 @@ impl Assessor {
         let mut memo = Memo::default();
         let mut all = Vec::with_capacity(scenarios.len());
         for scenario in scenarios {
-            cx.scenario = scenario;
-            cx.lost = Arc::new(Lost::of(&self.estate, self.places(), scenario));
-            if scenario.impact_began.is_some() {
+            if scenario.impact_began != cx.scenario.impact_began {
                 // When writing ended is another matter than before.
                 memo = Memo::default();
             }
+            cx.scenario = scenario;
+            cx.lost = Arc::new(Lost::of(&self.estate, self.places(), scenario));
             all.push(judge::all_under(&cx, &facts, &regions, &mut memo));
         }
         all
@@ -231,14 +232,16 @@ fn whole(cx: &Cx) -> Assessment {
     });
 
     let mut findings = posture::findings(cx);
-    let mut each: Vec<_> = facts.into_iter().zip(at_home).map(|(f, h)| (f, h, None)).collect();
-    for (of, verdict) in each.iter_mut().zip(under.into_iter().flatten()) {
-        of.2 = Some(verdict);
-    }
+    let mut facts = facts;
+    let mut under = under.map(Vec::into_iter);
+    let under = std::iter::from_fn(|| Some(under.as_mut().and_then(Iterator::next)));
+    let each: Vec<_> = facts.iter_mut().zip(at_home).zip(under).collect();
     let parts = threads::each(cx.threads, each, |_, part| {
         let mut findings = Vec::new();
-        let mut view = |(fact, home, verdict)| workload::view(cx, fact, home, verdict, &lost, &mut findings);
-        let views: Vec<_> = part.into_iter().map(|of| (of.0.rank, view(of))).collect();
+        let mut views = Vec::with_capacity(part.len());
+        for ((fact, home), verdict) in part {
+            views.push((fact.rank, workload::view(cx, fact, home, verdict, &lost, &mut findings)));
+        }
         (views, findings)
     });
     let mut workloads = Vec::with_capacity(cx.estate.workloads.len());
@@ -247,16 +250,18 @@ fn whole(cx: &Cx) -> Assessment {
         findings.extend(found);
         for (by_id, view) in views {
             let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
-            // Worst state first, then by tier, then worst verdict, then by id.
-            let tier = view.tier.unwrap_or(u8::MAX);
-            order.push((Reverse(view.state), tier, Reverse(verdict), by_id, workloads.len()));
+            // Worst state first, then by tier, then worst verdict, then by id: in
+            // one number, for a thousand are sorted in each assessment.
+            let tier = u64::from(view.tier.unwrap_or(u8::MAX));
+            let bad = [u8::MAX - view.state as u8, u8::MAX - verdict as u8].map(u64::from);
+            order.push((bad[0] << 56 | tier << 48 | bad[1] << 40 | by_id as u64, workloads.len()));
             workloads.push(Some(view));
         }
     }
     // Views are large: their places are sorted, and each is moved once.
     order.sort_unstable();
     let mut worst_first = Vec::with_capacity(order.len());
-    worst_first.extend(order.into_iter().filter_map(|(.., n)| workloads[n].take()));
+    worst_first.extend(order.into_iter().filter_map(|(_, n)| workloads[n].take()));
     let workloads = worst_first;
     findings::of_estate(cx, &mut findings);
     past::apply(&cx.observations.learned, &mut findings);

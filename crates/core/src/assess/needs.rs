@@ -73,6 +73,19 @@ impl Needs {
         self.part_anywhere |= self.parts.len() == before;
     }
 
+    /// Each secret that it needs, with what for.
+    pub fn secrets<'e>(&self, estate: &'e Estate) -> impl Iterator<Item = (&Need, &'e KeptSecret)> {
+        self.secrets.iter().filter_map(|(need, place)| Some((need, kept(estate).nth(*place)?)))
+    }
+    /// Where its parts lie, and whether all of them are told.
+    pub fn parts(&self) -> (&[Selector], bool) {
+        (&self.parts, !self.part_anywhere)
+    }
+    /// Whether something opens it that is not declared as a secret.
+    pub fn at_hand(&self) -> bool {
+        self.at_hand
+    }
+
     /// All that it needs and loses.
     pub fn lost(&self, estate: &Estate, asset: &AssetId, store: &StoreId, lost: &Lost) -> Vec<Reason> {
         let secrets =

@@ -49,13 +49,13 @@ pub(crate) enum Begins<'j> {
 impl<'j> Offer<'j, '_> {
     /// What was seen of what it is taken from.
     pub fn summary(&self) -> Option<&'j CopySummary> {
-        self.part.or_else(|| self.copy.and_then(|c| c.seen).map(|s| &*s.value))
+        self.part.or_else(|| self.copy.and_then(|c| c.seen()).map(|s| &*s.value))
     }
     pub fn using(&self, asset: &AssetId, part: Option<&str>) -> Using {
         Using {
             asset: asset.clone(),
             part: part.map(str::to_owned),
-            copy: self.copy.map(|c| c.on.store.clone()),
+            copy: self.copy.map(|c| c.on.at.store.clone()),
             replica: self.replica.map(|r| r.replica.region.clone()),
             point: match self.begins {
                 Begins::LastGood => self.copy.and_then(CopyFacts::last_good).map(|p| p.id.clone()),
@@ -68,11 +68,11 @@ impl<'j> Offer<'j, '_> {
     pub fn region(&self) -> Option<&'j RegionId> {
         match (self.replica, self.copy) {
             (Some(r), _) => Some(&r.replica.region),
-            (None, copy) => copy.and_then(|c| c.on.region.as_ref()),
+            (None, copy) => copy.and_then(|c| c.on.at.region.as_ref()),
         }
     }
     fn name(&self) -> &str {
-        self.copy.map_or("", |c| c.on.store.as_str())
+        self.copy.map_or("", |c| c.on.at.store.as_str())
     }
 }
 

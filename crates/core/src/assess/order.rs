@@ -20,6 +20,8 @@ pub struct Recovery {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ordered {
     pub workload: WorkloadId,
+    /// 1 stands on nothing else that has to be recovered, 2 on one of wave 1 …
+    pub wave: u32,
     pub begins: Option<Dur>,
     pub ends: Option<Dur>,
 }
@@ -42,8 +44,9 @@ impl Recovery {
         });
         let ends = order.iter().map(|(n, _)| judged[*n].rto);
         let critical_path = ends.collect::<Option<Vec<_>>>().map(|all| all.into_iter().max());
-        let turn = |(n, _): &(usize, u32)| Ordered {
+        let turn = |(n, depth): &(usize, u32)| Ordered {
             workload: estate.workloads[*n].id.clone(),
+            wave: depth + 1,
             begins: judged[*n].waits.map(|waits| waits + overhead),
             ends: judged[*n].rto,
         };
@@ -61,7 +64,7 @@ fn hard<'e>(estate: &'e Estate, n: usize) -> impl Iterator<Item = usize> + 'e {
 }
 
 /// How long a chain of hard dependencies each stands on, among `places`.
-fn depths(estate: &Estate, places: &[usize]) -> Vec<u32> {
+pub(super) fn depths(estate: &Estate, places: &[usize]) -> Vec<u32> {
     let mut depth = vec![0u32; places.len()];
     if places.iter().all(|n| estate.workloads[*n].depends_on.is_empty()) {
         return depth;

@@ -189,17 +189,17 @@ impl<'j, 'a> Ask<'j, 'a> {
                     }
                 }
                 Standing::Unknown(why, at_best) => {
-                    let summary = facts.seen.and_then(|s| of_part(&s.value, part));
+                    let summary = facts.seen().and_then(|s| of_part(&s.value, part));
                     // What was seen to hold nothing holds nothing, known or not.
                     let holds = summary.is_some_and(|s| clean::holds(facts.on, s, at_best));
-                    match facts.seen.is_some() && !holds {
+                    match facts.seen().is_some() && !holds {
                         true => best.out = Some(why),
                         false => best.unknown(Some(why)),
                     }
                 }
-                _ if facts.seen.is_none() => best.unknown(None),
+                _ if facts.seen().is_none() => best.unknown(None),
                 Standing::Whole if part.is_none() => {
-                    if let Some(received) = facts.received {
+                    if let Some(received) = facts.received() {
                         best.offer(facts.freshness, self.offer(facts, received, None, writes, rpo));
                     }
                 }
@@ -207,7 +207,7 @@ impl<'j, 'a> Ask<'j, 'a> {
                 Standing::Clean(clean) => {
                     let offer = self.limited(facts, part, Some(clean), writes, rpo);
                     if offer.is_none() {
-                        let (asset, store) = (asset.asset.id.clone(), facts.on.store.clone());
+                        let (asset, store) = (asset.asset.id.clone(), facts.on.at.store.clone());
                         best.out = Some(Reason::NoCleanPoint { asset, store });
                     }
                     best.offers(facts.freshness, offer);
@@ -226,11 +226,11 @@ impl<'j, 'a> Ask<'j, 'a> {
     /// nothing would come of it: most are, and this is asked of ten thousand.
     /// What is gone offers nothing either; what is turned may have to be said.
     fn is_behind(&self, copy: &CopyFacts, best: &Best) -> bool {
-        let Some((now, received)) = best.now.as_ref().zip(copy.received) else { return false };
+        let Some((now, received)) = best.now.as_ref().zip(copy.received()) else { return false };
         !now.bad
             && received.through_ms() < now.received.through_ms()
-            && copy.on.needs.is_none()
-            && !self.lost.turns(copy.on.place)
+            && copy.alone
+            && !self.lost.turns(copy.store)
     }
 
     /// From what was seen of a part, or within a limit.
@@ -242,7 +242,7 @@ impl<'j, 'a> Ask<'j, 'a> {
         writes: WritesEnd,
         rpo: Option<Dur>,
     ) -> Option<Offer<'j, 'a>> {
-        let seen = facts.seen?;
+        let seen = facts.seen()?;
         let summary = of_part(&seen.value, part)?;
         let (through, point) = clean::reach(facts.on, summary, clean)?;
         let received = Received::at(through, seen.at.timestamp_millis());
@@ -290,7 +290,7 @@ impl<'j, 'a> Ask<'j, 'a> {
                 Standing::Whole => None,
                 Standing::Clean(clean) => Some(clean),
             };
-            let Some(seen) = facts.seen else { continue };
+            let Some(seen) = facts.seen() else { continue };
             if let Some(summary) = of_part(&seen.value, part) {
                 all.push(Counting { facts, summary, clean, as_of: seen.at.timestamp_millis() });
             }
@@ -340,8 +340,8 @@ impl<'j, 'a> Ask<'j, 'a> {
     }
 
     fn replica_hit(&self, asset: &AssetFacts, facts: &ReplicaFacts) -> Modes {
-        let account = facts.replica.account.as_ref().or(asset.owner.account.as_ref());
-        self.lost.region(&facts.replica.region).and(self.lost.account(account))
+        let (region, account) = asset.on.replicas[facts.index];
+        self.lost.at(region).and(self.lost.at(account))
     }
 
     /// A point that has to be retrieved first counts where nothing usable
@@ -384,14 +384,14 @@ impl<'j, 'a> Ask<'j, 'a> {
         let store = copy.on.place.map(|n| &self.cx.estate.stores[n]);
         let by_place = [DomainKind::Region, DomainKind::Provider];
         if store.is_some_and(|s| s.region.is_none()) && self.lost.of_kind(&by_place) {
-            self.assumptions.push(Assumption::StoreRegion { store: copy.on.store.clone() });
+            self.assumptions.push(Assumption::StoreRegion { store: copy.on.at.store.clone() });
         }
         let by_owner = [DomainKind::Account, DomainKind::Organisation, DomainKind::Provider];
         if store.is_some_and(|s| s.account.is_none()) && self.lost.of_kind(&by_owner) {
-            self.assumptions.push(Assumption::StoreAccount { store: copy.on.store.clone() });
+            self.assumptions.push(Assumption::StoreAccount { store: copy.on.at.store.clone() });
         }
         if let Some(needs) = &copy.on.needs {
-            needs.assumes(self.cx.estate, &copy.on.store, &mut self.assumptions);
+            needs.assumes(self.cx.estate, &copy.on.at.store, &mut self.assumptions);
         }
     }
 }
@@ -412,7 +412,7 @@ fn doubtful(best: &mut Best, asset: &AssetFacts, copies: &[Counting]) {
     for c in copies {
         let doubtful = [PointState::Suspect, PointState::Unverified];
         if let Some(kept) = clean::newest(c.summary, c.clean, &doubtful) {
-            let (asset, store) = (asset.asset.id.clone(), c.facts.on.store.clone());
+            let (asset, store) = (asset.asset.id.clone(), c.facts.on.at.store.clone());
             best.unknown(Some(Reason::OnlyDoubtful { asset, store, state: kept.state }));
         }
     }

@@ -84,7 +84,7 @@ pub struct Finding {
     pub clause: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Assessment {
     pub at: Time,
     /// Empty: nothing is assumed lost.
@@ -114,7 +114,7 @@ pub struct RegionView {
     pub reasons: Vec<Reason>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WorkloadView {
     pub id: WorkloadId,
     pub tier: Option<u8>,
@@ -184,7 +184,7 @@ impl RtoBasis {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AssetView {
     pub id: AssetId,
     pub layer: Layer,
@@ -198,17 +198,15 @@ pub struct AssetView {
     pub replicas: Vec<ReplicaView>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CopyView {
     pub index: usize,
-    /// Shared by all assessments of the estate.
-    pub on: Arc<CopyOn>,
+    pub on: CopyOn,
     pub state: State,
-    pub reason: Option<String>,
+    pub reason: Option<Box<str>>,
     pub freshness: Freshness,
-    pub observed_at: Option<Time>,
-    /// What was last seen of it; shared, for there are thousands.
-    pub summary: Option<Arc<CopySummary>>,
+    /// What was seen of it; shared, for there are thousands.
+    pub observed: Option<Arc<Observed<Summarised>>>,
     /// Whether it survives the scenario.
     pub survives: bool,
 }
@@ -222,17 +220,27 @@ pub struct CopyOn {
 }
 
 impl CopyView {
+    fn last(&self) -> Option<&Seen<Summarised>> {
+        self.observed.as_ref()?.last()
+    }
+    /// What the last successful look saw.
+    pub fn summary(&self) -> Option<&CopySummary> {
+        self.last().map(|seen| &*seen.value)
+    }
+    pub fn observed_at(&self) -> Option<Time> {
+        self.last().map(|seen| seen.at)
+    }
     pub fn last_good(&self) -> Option<&PointRef> {
-        self.summary.as_ref()?.last_good.as_ref()
+        self.summary()?.last_good.as_ref()
     }
     pub fn points(&self) -> usize {
-        self.summary.as_ref().map_or(0, |s| s.points)
+        self.summary().map_or(0, |s| s.points)
     }
     pub fn windows(&self) -> &[Window] {
-        self.summary.as_ref().map_or(&[], |s| &s.windows)
+        self.summary().map_or(&[], |s| &s.windows)
     }
     pub fn gaps(&self) -> &[Gap] {
-        self.summary.as_ref().map_or(&[], |s| &s.gaps)
+        self.summary().map_or(&[], |s| &s.gaps)
     }
 }
 

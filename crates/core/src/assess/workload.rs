@@ -132,27 +132,30 @@ pub(crate) fn writes_end(cx: &Cx, facts: &Facts, asset: &AssetFacts) -> WritesEn
     WritesEnd { lo, hi, ended: known_dead.is_some() }
 }
 
+/// `facts` gives its health away.
 pub(crate) fn view(
     cx: &Cx,
-    facts: Facts,
+    facts: &mut Facts,
     (if_home_lost, sides): (Arc<Judged>, Vec<Side>),
     verdict: Option<Arc<Judged>>,
     lost: &Lost,
     findings: &mut Vec<Finding>,
 ) -> WorkloadView {
-    let rpo = rpo(cx, &facts, &if_home_lost);
+    let health = std::mem::take(&mut facts.health);
+    let facts = &*facts;
+    let rpo = rpo(cx, facts, &if_home_lost);
     let mut state = State::Ok;
     let mut reasons = Vec::new();
     // Something that is not seen now may still meet it.
     let met = if_home_lost.at_best.zip(rpo.target).is_some_and(|(loss, target)| loss <= target);
     let exceeded = if met && rpo.target > Some(Dur::ZERO) { State::Unknown } else { State::Critical };
-    states(&facts, &rpo, exceeded, &mut state, &mut reasons);
-    findings::of_workload(&facts, &rpo, &if_home_lost, findings, &mut |s, reason| {
+    states(facts, &health, &rpo, exceeded, &mut state, &mut reasons);
+    findings::of_workload(facts, &rpo, &if_home_lost, findings, &mut |s, reason| {
         state = state.max(s);
         reasons.extend(reason.map(|r| (s, r)));
     });
     reasons.sort_by_key(|(s, _)| std::cmp::Reverse(*s));
-    let oldest = oldest(&facts);
+    let oldest = oldest(facts, &health);
     let (estimate, basis) = match if_home_lost.rto {
         Some(rto) => (Some(rto), if_home_lost.rto_basis),
         None => facts.rto_estimate,
@@ -166,7 +169,7 @@ pub(crate) fn view(
         rpo,
         rto: RtoView { target: facts.rto, estimate, p90: if_home_lost.p90, basis },
         assets: facts.assets.iter().map(|a| asset_view(cx, a, &if_home_lost, lost)).collect(),
-        health: facts.health.into_iter().map(|(view, _)| view).collect(),
+        health: health.into_iter().map(|(view, _)| view).collect(),
         if_home_lost,
         verdict,
         sides,
@@ -175,21 +178,23 @@ pub(crate) fn view(
 }
 
 /// When the oldest figure used was seen; `None` where one never was.
-fn oldest(facts: &Facts) -> Option<Time> {
-    let mut oldest: Option<(Millis, Time)> = None;
-    let mut all_seen = true;
-    let mut seen = |at: Option<Time>, millis: Option<Millis>| match at.zip(millis) {
-        Some((at, millis)) if oldest.is_none_or(|(before, _)| millis < before) => oldest = Some((millis, at)),
-        Some(_) => {}
-        None => all_seen = false,
-    };
-    let dated = |at: Option<Time>| (at, at.map(|at| at.timestamp_millis()));
+fn oldest(facts: &Facts, health: &[(HealthView, Option<Reason>)]) -> Option<Time> {
+    let mut oldest: Option<Time> = None;
+    let mut seen = |at: Time| oldest = Some(oldest.map_or(at, |before| before.min(at)));
     for asset in &facts.assets {
-        asset.copies.iter().for_each(|c| seen(c.observed_at(), c.seen_ms()));
-        asset.replicas.iter().map(|r| dated(r.observed_at)).for_each(|(at, ms)| seen(at, ms));
+        if asset.copies.iter().any(|c| !c.is_seen) {
+            return None;
+        }
+        let first = asset.copies.iter().min_by_key(|c| c.seen_ms());
+        first.and_then(CopyFacts::observed_at).into_iter().for_each(&mut seen);
+        for replica in &asset.replicas {
+            seen(replica.observed_at?);
+        }
     }
-    facts.health.iter().map(|(h, _)| dated(h.observed_at)).for_each(|(at, ms)| seen(at, ms));
-    oldest.map(|(_, at)| at).filter(|_| all_seen)
+    for (probe, _) in health {
+        seen(probe.observed_at?);
+    }
+    oldest
 }
 
 fn rpo(cx: &Cx, facts: &Facts, if_home_lost: &Judged) -> RpoView {
@@ -213,18 +218,17 @@ fn rpo(cx: &Cx, facts: &Facts, if_home_lost: &Judged) -> RpoView {
 fn design_rpo(facts: &Facts, asset: &AssetFacts) -> Option<Dur> {
     let away = |region: &RegionId| !facts.serving.contains(region) || facts.serving.len() > 1;
     let replicas = asset.replicas.iter().filter(|r| away(&r.replica.region)).map(|_| Dur::ZERO);
-    let copies = asset.copies.iter().filter(|c| c.on.region.as_ref().is_none_or(away));
-    let copies = copies.filter_map(|c| {
-        // Log is on its way all the time; a backup has to be made first.
-        let took = c.seen.and_then(|s| s.value.took).filter(|_| !c.on.ships_log);
-        c.on.interval.map(|interval| interval + took.unwrap_or(Dur::ZERO))
-    });
-    replicas.chain(copies).min()
+    if let Some(none) = replicas.min() {
+        return Some(none);
+    }
+    let copies = asset.copies.iter().filter(|c| c.on.at.region.as_ref().is_none_or(away));
+    copies.filter_map(|c| c.interval).min()
 }
 
 /// `exceeded`: what an RPO that is exceeded comes to.
 fn states(
     facts: &Facts,
+    health: &[(HealthView, Option<Reason>)],
     rpo: &RpoView,
     exceeded: State,
     state: &mut State,
@@ -246,7 +250,7 @@ fn states(
     if facts.workload.health.is_empty() {
         add(State::Unknown, Reason::NoHealthProbe);
     }
-    for (view, reason) in &facts.health {
+    for (view, reason) in health {
         if let Some(reason) = reason.as_ref().filter(|_| serves(facts, view.region.as_ref())) {
             add(view.state, reason.clone());
         }
@@ -271,8 +275,8 @@ fn states(
 
 fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)) {
     let id = &asset.asset.id;
-    let usable = asset.copies.iter().any(|c| c.received.is_some());
-    let unseen = asset.copies.iter().any(|c| c.seen.is_none());
+    let usable = asset.copies.iter().any(|c| c.received().is_some());
+    let unseen = asset.copies.iter().any(|c| c.seen().is_none());
     let only_replicas = asset.copies.is_empty() && !asset.replicas.is_empty();
     if !usable && !unseen && !only_replicas {
         add(State::Critical, Reason::NoUsablePoint { asset: id.clone() });
@@ -287,19 +291,19 @@ fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut
         }
     }
     for copy in &asset.copies {
-        for reason in copy.reasons.iter().filter(|r| !matches!(r, Reason::NoUsablePoint { .. })) {
+        for reason in copy.reasons().iter().filter(|r| !matches!(r, Reason::NoUsablePoint { .. })) {
             let state = match reason {
                 Reason::CopyUnreachable { .. } => State::Unknown,
                 _ => State::Warning,
             };
             add(state, reason.clone());
         }
-        if copy.seen.is_some() && copy.received.is_none() && usable {
+        if copy.seen().is_some() && copy.received().is_none() && usable {
             add(
                 State::Warning,
                 Reason::CopyNote {
                     asset: id.clone(),
-                    store: copy.on.store.clone(),
+                    store: copy.on.at.store.clone(),
                     detail: "this copy has no usable point".to_owned(),
                 },
             );
@@ -308,12 +312,13 @@ fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut
 }
 
 fn asset_view(cx: &Cx, asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
-    let usable = asset.copies.iter().filter_map(CopyFacts::last_good);
+    let usable = asset.copies.iter().filter(|c| c.received().is_some());
+    let newest = usable.max_by_key(|c| c.received().map(Received::through_ms));
     AssetView {
         id: asset.asset.id.clone(),
         layer: asset.asset.layer,
         required: asset.asset.required,
-        last_good: usable.max_by_key(|p| p.at).cloned(),
+        last_good: newest.and_then(CopyFacts::last_good).cloned(),
         last_proven: last_proven(cx, asset),
         loss: super::recovered::loss_of(judged, &asset.asset.id)
             .unwrap_or(Loss { lower: Dur::ZERO, upper: None }),
@@ -332,7 +337,7 @@ fn last_proven(cx: &Cx, asset: &AssetFacts) -> Option<PointRef> {
     let of_copy = |(index, copy): (usize, &CopyFacts)| {
         let (workload, asset) = (asset.owner.id.clone(), asset.asset.id.clone());
         let proofs = proofs.get(&CopyKey { workload, asset, index })?.iter().filter(|p| p.holds(cx.now));
-        let summary = copy.seen.map(|s| &s.value);
+        let summary = copy.seen().map(|s| &s.value);
         // Of a long history not every point is kept in mind.
         let there = |p: &&Proof| {
             summary.is_none_or(|s| s.kept.len() < s.points || s.kept.iter().any(|k| k.id == p.point))
@@ -347,13 +352,12 @@ fn last_proven(cx: &Cx, asset: &AssetFacts) -> Option<PointRef> {
 fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
     CopyView {
         index,
-        on: Arc::clone(&copy.on.on),
+        on: copy.on.at.clone(),
         state: copy.state,
-        reason: copy.reasons.first().map(ToString::to_string),
+        reason: copy.reasons().first().map(|reason| reason.to_string().into()),
         freshness: copy.freshness,
-        observed_at: copy.observed_at(),
-        summary: copy.seen.map(|s| Arc::clone(&s.value)),
-        survives: !lost.store(copy.on.place).stops(),
+        observed: copy.observed.map(Arc::clone),
+        survives: !lost.store(copy.store).stops(),
     }
 }
 

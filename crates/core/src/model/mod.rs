@@ -40,6 +40,6 @@ pub use problem::{CODES, Code, CodeRow, Problem};
 pub use runbook::*;
 pub use secret::SecretRef;
 pub use step::*;
-pub use summary::{CopySummary, KEPT, Kept};
+pub use summary::{CopySummary, KEPT, Kept, Summarised};
 pub use text::{clean, clean_line, cut, width};
 pub use units::{Clock, Dur, Millis, Size, Time, UnitError};

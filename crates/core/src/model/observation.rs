@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, CopySummary, Learned, Observed, Posture, RegionId, StoreId, Time, WorkloadId};
+use super::{AssetId, Learned, Observed, Posture, RegionId, StoreId, Summarised, Time, WorkloadId};
 
 /// One copy of an asset, by its place in the estate file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl fmt::Display for CopyKey {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observations {
     pub probes: BTreeMap<ProbeKey, Arc<Observed<ProbeReading>>>,
-    pub copies: BTreeMap<CopyKey, Arc<Observed<Arc<CopySummary>>>>,
+    pub copies: BTreeMap<CopyKey, Arc<Observed<Summarised>>>,
     pub postures: BTreeMap<StoreId, Arc<Observed<Posture>>>,
     /// Not seen but remembered: what runs and drills have shown.
     pub learned: Arc<Learned>,

@@ -15,8 +15,13 @@ pub struct Seen<T> {
 }
 
 /// The last successful look and what has happened since.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Observed<T> {
+    /// When `last` was, until when it is fresh, and until when it is ageing:
+    /// asked of thousands in each assessment.
+    at: Millis,
+    fresh: Millis,
+    ageing: Millis,
     last: Option<Seen<T>>,
     /// The newest failure, where the last attempt failed.
     failure: Option<(Time, Arc<Problem>)>,
@@ -72,7 +77,8 @@ pub struct Sighting<'a, T> {
 
 impl<T> Observed<T> {
     pub fn never(every: Dur) -> Self {
-        Self { last: None, failure: None, failing_since: None, failures: 0, every }
+        let (at, fresh, ageing) = (0, 0, 0);
+        Self { at, fresh, ageing, last: None, failure: None, failing_since: None, failures: 0, every }
     }
     pub fn of(value: T, at: Time, every: Dur) -> Self {
         let mut new = Self::never(every);
@@ -80,6 +86,9 @@ impl<T> Observed<T> {
         new
     }
     pub fn succeed(&mut self, value: T, at: Time) {
+        self.at = at.timestamp_millis();
+        self.fresh = self.at.saturating_add(self.every.times(2).as_millis());
+        self.ageing = self.at.saturating_add(self.every.times(5).as_millis());
         self.last = Some(Seen { value, at });
         self.failure = None;
         self.failing_since = None;
@@ -105,22 +114,21 @@ impl<T> Observed<T> {
     pub fn freshness(&self, now: Time) -> Freshness {
         self.look(now.timestamp_millis()).freshness
     }
-    /// All that assessment asks of an observation, its age measured once.
+    /// All that assessment asks of an observation.
+    #[inline]
     pub fn look(&self, now: Millis) -> Sighting<'_, T> {
-        let seen = self.last.as_ref();
-        let at = seen.map_or(0, |s| s.at.timestamp_millis());
+        let (seen, at) = (self.last.as_ref(), self.at);
         if seen.is_none() || self.failure.is_some() {
             let freshness = self.failure.as_ref().map_or(Freshness::Unseen, |_| Freshness::Unreachable);
             return Sighting { seen, at, freshness, left: None };
         }
-        let age = Dur::millis(now.saturating_sub(at));
-        let (fresh, ageing) = (self.every.times(2), self.every.times(5));
-        let (freshness, until) = match age {
-            age if age <= fresh => (Freshness::Fresh, Some(fresh)),
-            age if age <= ageing => (Freshness::Ageing, Some(ageing)),
+        let (freshness, until) = match now {
+            now if now <= self.fresh => (Freshness::Fresh, Some(self.fresh)),
+            now if now <= self.ageing => (Freshness::Ageing, Some(self.ageing)),
             _ => (Freshness::Stale, None),
         };
-        Sighting { seen, at, freshness, left: until.map(|until| until + Dur::millis(1) - age) }
+        let left = |until: Millis| Dur::millis(until.saturating_add(1).saturating_sub(now));
+        Sighting { seen, at, freshness, left: until.map(left) }
     }
     pub fn problem(&self) -> Option<&Problem> {
         self.failure.as_ref().map(|(_, p)| &**p)

@@ -101,6 +101,7 @@ codes! {
     ATTEMPT_FAILED = "LB-STEP-002", "the step failed", "read its output, then retry, skip or cancel", true;
     ATTEMPT_TIMEOUT = "LB-STEP-003", "the step took longer than its timeout", "find out how far it got before you retry", false;
     ATTEMPT_UNKNOWN = "LB-STEP-004", "nobody knows whether the step happened", "find out, then say done or not done", false;
+    ATTEMPT_DISK = "LB-STEP-005", "an attempt's folder cannot be written: it was not begun", "free space or mend the disk, then resume the run", false;
     DEMO_FOLDER = "LB-DEMO-001", "this folder cannot hold the demo", "give another with --dir DIR", false;
     DEMO_BUSY = "LB-DEMO-002", "a demo is already running from this folder", "use that one, or give another with --dir DIR", false;
     DEMO_PORT = "LB-DEMO-003", "a port of the demo is taken by another program", "end that program, or give another folder with --dir DIR", true;

@@ -79,7 +79,7 @@ impl Machine {
         self.tidies(i)
             && (!instance || self.has_room(i))
             && (0..self.inner.len()).all(at_rest)
-            && (!self.rolling_back() || self.rolled_back())
+            && self.went_back()
             && self.inner[i].needs.iter().all(own)
     }
 

@@ -154,7 +154,13 @@ impl Machine {
     pub(super) fn wave_has_room(&self, i: usize) -> bool {
         let Some(waves) = self.run.runbook.waves.as_ref().filter(|_| self.in_waves(i)) else { return true };
         let open = (0..self.inner.len()).filter(|n| self.in_waves(*n) && self.is_open(*n)).count();
-        waves.max_parallel.is_none_or(|most| open < most as usize) && !self.wave_is_over(waves)
+        waves.max_parallel.is_none_or(|most| open < most as usize)
+            && !(self.stops_with_waves(i) && self.wave_is_over(waves))
+    }
+
+    /// Cleanup is done whatever failed before it.
+    fn stops_with_waves(&self, i: usize) -> bool {
+        self.in_waves(i) && self.plan(i).phase != Phase::Cleanup
     }
 
     fn wave_failures(&self) -> u32 {
@@ -170,7 +176,7 @@ impl Machine {
 
     /// How many failed, and the first step that does not begin for it.
     pub(super) fn waves_stopped(&self) -> Option<(u32, StepId)> {
-        let waves = self.run.runbook.waves.as_ref().filter(|w| self.wave_is_over(w) && !self.closing())?;
+        self.run.runbook.waves.as_ref().filter(|w| self.wave_is_over(w) && !self.closing())?;
         let waits = |n: &usize| {
             let parent = self.run.steps[*n].of.as_ref().map(|id| self.place(id));
             let begun = match parent {
@@ -180,10 +186,9 @@ impl Machine {
                     .iter()
                     .all(|id| self.run.step(id.as_str()).is_some_and(|s| s.status.lets_pass())),
             };
-            self.in_waves(*n) && self.inner[*n].stage == Stage::Waiting && begun
+            self.stops_with_waves(*n) && self.inner[*n].stage == Stage::Waiting && begun
         };
         let first = (0..self.inner.len()).find(waits)?;
-        let _ = waves;
         Some((self.wave_failures(), self.plan(first).id.clone()))
     }
 

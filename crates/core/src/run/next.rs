@@ -335,8 +335,7 @@ impl Machine {
             };
             let acts = |i: usize| busy(&i) && self.inner[i].stage != Stage::Waiting;
             let open = (0..self.inner.len()).any(|i| acts(i) || (self.tidies(i) && waits(i)));
-            let back = self.rolling.is_none_or(|_| self.rolled_back() || self.cancelling != Cancelling::No);
-            return (!open && back).then(|| self.given_up_as());
+            return (!open && self.went_back()).then(|| self.given_up_as());
         }
         let all = |these: &[StepStatus]| self.run.steps.iter().all(|s| these.contains(&s.status));
         if !self.prechecked() || self.wants_commit() || !all(&[Succeeded, FailedIgnored, Skipped]) {

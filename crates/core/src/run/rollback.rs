@@ -1,7 +1,7 @@
 //! The way back: `undo` of completed steps, newest first, up to a point of no
 //! return.
 
-use super::{inner::Stage, machine::Rolling, *};
+use super::{inner::Stage, machine::Cancelling, machine::Rolling, *};
 use crate::{model::*, record::Event};
 
 impl Machine {
@@ -65,6 +65,12 @@ impl Machine {
     pub(super) fn rolled_back(&self) -> bool {
         let unclear = self.run.steps.iter().any(|s| s.status == StepStatus::Indeterminate);
         !unclear && self.to_undo().next().is_none() && !(0..self.inner.len()).any(|i| self.undo_failed(i))
+    }
+
+    /// Whether the way back is over: nothing is left of it, or a person who
+    /// cancelled gave up the rest.
+    pub(super) fn went_back(&self) -> bool {
+        !self.rolling_back() || self.rolled_back() || self.cancelling != Cancelling::No
     }
 
     /// Whether an undo of this step may begin at all.

@@ -57,8 +57,8 @@ pub(super) async fn azure(store: &Store, at: &mut azure::Place, secrets: &Secret
     match place(store, "AZURE_", secrets).await? {
         From::Env { prefix, must } => {
             let name = |what: &str| format!("{prefix}STORAGE_{what}");
-            let read = |what: &str| secrets.env(&name(what));
-            at.of_account(read("ACCOUNT"));
+            let read = |what: &str| secrets.secret_env(&name(what));
+            at.of_account(secrets.env(&name("ACCOUNT")));
             match (read("KEY"), read("SAS_TOKEN")) {
                 (Some(text), _) => keyed(at, key(&text)?),
                 (None, Some(sas)) => sas_of(&sas, store),
@@ -131,7 +131,7 @@ pub(super) async fn google(store: &Store, secrets: &Secrets) -> Result<Auth, Pro
     match place(store, "GOOGLE_", secrets).await? {
         From::Env { prefix, must } => {
             let name = |what: &str| format!("{prefix}{what}");
-            if let Some(token) = secrets.env(&name("ACCESS_TOKEN")) {
+            if let Some(token) = secrets.secret_env(&name("ACCESS_TOKEN")) {
                 return Ok(Auth::Bearer(Secret::new(plain(token.trim(), store)?)));
             }
             if let Some(path) = secrets.env(&name("APPLICATION_CREDENTIALS")) {
@@ -175,8 +175,8 @@ pub(super) async fn dav(store: &Store, secrets: &Secrets) -> Result<Auth, Proble
     match place(store, "WEBDAV_", secrets).await? {
         From::Env { prefix, must } => {
             let name = |what: &str| format!("{prefix}{what}");
-            let read = |what: &str| secrets.env(&name(what));
-            match (read("USER"), read("TOKEN")) {
+            let read = |what: &str| secrets.secret_env(&name(what));
+            match (secrets.env(&name("USER")), read("TOKEN")) {
                 (Some(user), _) => pair(&user, &read("PASSWORD").unwrap_or_default(), store),
                 (None, Some(token)) => Ok(Auth::Bearer(Secret::new(plain(token.trim(), store)?))),
                 (None, None) => not_set(store, &[name("USER"), name("TOKEN")], must),

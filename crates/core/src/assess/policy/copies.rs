@@ -28,7 +28,7 @@ pub fn schedule_met(_: &Look, _: &Rule, c: OfCopy) -> Option<Wrong> {
 
 /// What the reader found: nothing broken, nothing missing.
 pub fn no_errors(_: &Look, _: &Rule, c: OfCopy) -> Option<Wrong> {
-    let Some(summary) = &c.view.summary else {
+    let Some(summary) = c.view.summary() else {
         return Some(Wrong::new(c.subject(), "it has not been read yet").unseen());
     };
     let message = match (&summary.newest_trouble, summary.gaps.first()) {
@@ -69,7 +69,7 @@ pub fn retention_max(look: &Look, _: &Rule, c: OfCopy) -> Option<Wrong> {
     if retention.legal_hold {
         return None;
     }
-    let Some(summary) = &c.view.summary else {
+    let Some(summary) = c.view.summary() else {
         return Some(Wrong::new(c.subject(), "it has not been read yet").unseen());
     };
     let oldest = summary.kept.iter().map(|kept| kept.at).min()?;

@@ -147,7 +147,7 @@ impl World {
             ..CopySummary::default()
         };
         change(&mut summary);
-        self.seen.copies.insert(key(index), Arc::new(Observed::of(Arc::new(summary), now(), EVERY)));
+        self.seen.copies.insert(key(index), Arc::new(Observed::of(summary.into(), now(), EVERY)));
     }
     fn set(&mut self, store: &str, change: impl FnOnce(&mut Posture)) {
         let mut posture = posture();

@@ -288,7 +288,7 @@ fn observations(dice: &Dice, estate: &Estate) -> Observations {
                 if dice.often(90) {
                     let when = looked(dice);
                     let key = CopyKey { workload: w.id.clone(), asset: a.id.clone(), index };
-                    let seen_copy = Observed::of(Arc::new(summary(dice, when)), at(when), Dur::secs(30));
+                    let seen_copy = Observed::of(summary(dice, when).into(), at(when), Dur::secs(30));
                     seen.copies.insert(key, Arc::new(seen_copy));
                 }
             }

@@ -110,7 +110,7 @@ impl World {
         let point = Some(PointRef { id: "p".to_owned(), at: t(when), size_bytes: Some(1) });
         let summary =
             CopySummary { points: 1, last_good: point.clone(), newest: point, ..CopySummary::default() };
-        self.seen.copies.insert(copy_key(), Arc::new(Observed::of(Arc::new(summary), t(at), Dur::secs(60))));
+        self.seen.copies.insert(copy_key(), Arc::new(Observed::of(summary.into(), t(at), Dur::secs(60))));
     }
     fn fail(&mut self, key: &ProbeKey, times: u32, from: i64) {
         let observed = Arc::make_mut(self.seen.probes.get_mut(key).expect("the probe"));

@@ -121,7 +121,7 @@ impl Small {
         let index = self.estate.pointer(&list).and_then(Value::as_array).map_or(0, Vec::len);
         let key = CopyKey { workload: "shop".into(), asset: self.asset_id(asset), index };
         self = self.set(&format!("{list}/-"), copy);
-        let seen = Observed::of(Arc::new(summary), at(0), Dur::secs(60));
+        let seen = Observed::of(summary.into(), at(0), Dur::secs(60));
         self.seen.copies.insert(key, Arc::new(seen));
         self
     }

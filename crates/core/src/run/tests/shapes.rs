@@ -79,6 +79,23 @@ fn waves_stop_after_so_many_failures_even_if_failures_are_ignored() {
     assert_eq!((run.status("move"), run.status("next")), (S::FailedIgnored, S::Running));
 }
 
+/// Found by the laws: a run that was rolled back waited for ever.
+#[test]
+fn what_failed_in_waves_does_not_stop_the_cleanup() {
+    let tidy = json!({ "id": "tidy", "kind": "command", "phase": "cleanup", "for_each": ["x", "y"],
+        "options": { "run": ["./bin/tidy"] } });
+    let mut book = runbook(json!([each(json!({ "on_failure": "continue" })), tidy]));
+    book.waves = Some(Waves { max_parallel: Some(1), stop_after_failures: Some(1) });
+    let mut run = Live::new(&begin(of(&Estate::default(), &book)).unwrap());
+    run.settle();
+    run.ended("move.00", Failed);
+    run.verb(Verb::RollBack { reason: "not today".into() }).unwrap();
+    run.settle();
+    run.ended("tidy.x", Succeeded);
+    run.ended("tidy.y", Succeeded);
+    assert_eq!((run.status("tidy"), run.machine.run().state), (S::Succeeded, RunState::Cancelled));
+}
+
 #[test]
 fn a_list_that_a_step_finds_is_asked_for_once() {
     let find = command("find", json!({ "outputs": { "shards": { "pointer": "/shards", "type": "list" } } }));

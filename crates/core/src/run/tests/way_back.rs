@@ -272,3 +272,25 @@ fn cleanup_is_done_after_a_cancel_too_and_a_second_cancel_ends_it() {
     run.settle();
     assert_eq!(run.machine.run().state, RunState::Cancelled, "nothing was done that it could clean up");
 }
+
+/// Found by the laws: such a run waited for ever and asked nothing.
+#[test]
+fn who_cancels_a_way_back_that_nobody_knows_the_end_of_still_gets_the_cleanup() {
+    let mut run = Live::start(json!([
+        undoable("a", json!({})),
+        command("b", json!({})),
+        command("tidy", json!({ "phase": "cleanup" }))
+    ]));
+    run.settle();
+    run.ended("a", Succeeded);
+    run.ended("b", Failed);
+    run.verb(back("wrong region")).unwrap();
+    run.settle();
+    run.ended("a", Unknown);
+    assert_eq!(run.status("a"), S::Indeterminate);
+    assert_eq!(run.attempts("tidy"), 0, "what nobody knows is settled first");
+    run.verb(Verb::Cancel { reason: "I do it by hand".into() }).unwrap();
+    run.settle();
+    run.ended("tidy", Succeeded);
+    assert_eq!(run.machine.run().state, RunState::Cancelled);
+}

@@ -96,7 +96,8 @@ fn verb_of(seen: &mut Seen, verb: &Verb, by: &OperatorId) {
             seen.waived.clear();
         }
         Verb::Confirm { .. } => seen.confirmed = true,
-        Verb::Settle { done: false, .. } => seen.denied = true,
+        // Somebody knows now: of an undo, that it was taken back or was not.
+        Verb::Settle { done, .. } => (seen.unknown, seen.denied) = (false, seen.denied | !done),
         Verb::Approve { .. } => {
             seen.approved.insert(by.clone());
         }
