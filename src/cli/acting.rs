@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lifeboat_core::assess::{assess, evidence, impact, predictions};
 use lifeboat_core::model::*;
-use lifeboat_core::run::{Ask, AskKind, Mode, Run, RunState, RunView, StepRun, Verb};
+use lifeboat_core::run::{Ask, AskKind, Mode, Run, RunState, RunView, StepRun, StepStatus, Verb};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -144,6 +144,8 @@ pub(super) fn follow(
     for ask in &view.asks {
         eprintln!("{}: {}", ask.step, clean_line(&ask.sentence));
     }
+    // "exit 2" is no reason to anybody: what it printed is.
+    last_words(&view).iter().for_each(|line| eprintln!("    {}", clean_line(line)));
     if !state.is_over() {
         view.doing.iter().for_each(|doing| eprintln!("{}", clean_line(doing)));
         eprintln!("go on with: lifeboat resume {id}");
@@ -154,6 +156,16 @@ pub(super) fn follow(
         _ if left => exit::INTERRUPTED,
         _ => exit::PERSON,
     })
+}
+
+/// What the step printed last that did not do what it should.
+fn last_words(view: &RunView) -> &[String] {
+    use StepStatus::{Failed, Indeterminate, TimedOut};
+    let step = view.tail_step.as_ref().and_then(|id| view.run.step(id.as_str()));
+    match step.map(|s| s.status) {
+        Some(Failed | TimedOut | Indeterminate) => &view.tail,
+        _ => &[],
+    }
 }
 
 /// Answers what was answered on the command line. When something else is

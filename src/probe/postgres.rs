@@ -6,6 +6,10 @@
 //! the primary had when it sent its last message (`latest_end_lsn`), which a
 //! standby that is well hears every few seconds; the figure is of that instant,
 //! so that a receiver that has stopped makes a figure that stands still.
+//!
+//! With its primary gone a standby has no receiver and is not well, and it is
+//! then that its lag is asked for in earnest: once it has replayed all that it
+//! received, the last transaction that it has tells how far that was, now.
 
 use std::str::FromStr;
 
@@ -36,11 +40,11 @@ use crate::net::{NetError, Side};
 const STATE: &str = "
 select row_to_json(s) from (select *,
   case when not standby then null
-    when receiver is distinct from 'streaming' then null
+    when receiver is distinct from 'streaming' then extract(epoch from as_of - replayed_at)
     when received_lsn < sender_lsn then extract(epoch from as_of - replayed_at)
     else 0 end as receive_lag_s,
   case when not standby then null
-    when receiver is distinct from 'streaming' then null
+    when receiver is distinct from 'streaming' then extract(epoch from as_of - replayed_at)
     when received_lsn < sender_lsn or replayed_lsn < received_lsn
       then extract(epoch from as_of - replayed_at)
     else 0 end as lag_s
@@ -53,7 +57,8 @@ from (select r.standby,
   case when r.standby then pg_is_wal_replay_paused() end as paused,
   case when r.standby then pg_last_xact_replay_timestamp() end as replayed_at,
   w.pid is not null as has_receiver, w.status as receiver, w.latest_end_lsn as sender_lsn,
-  coalesce(w.last_msg_send_time, case when r.standby then null else clock_timestamp() end) as as_of,
+  case when not r.standby then clock_timestamp() when w.status = 'streaming' then w.last_msg_send_time
+    when pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn() then clock_timestamp() end as as_of,
   extract(epoch from clock_timestamp() - w.last_msg_receipt_time) as last_message_age_s,
   extract(epoch from current_setting('wal_receiver_timeout')::interval) as receiver_timeout_s,
   (select count(*) from pg_stat_replication where state = 'streaming') as standbys,
@@ -95,8 +100,16 @@ pub(super) async fn ask(prober: &Prober, probe: &Probe, timeout: Dur) -> Result<
         return judge(probe, &first_column(row), Ok(format!("a row in {ms} ms")), None, ms, &subject);
     }
     let standing = standing(&row).map_err(|why| Problem::new(Code::PROBE_ANSWER, &subject).because(why))?;
+    let standing = standing.or_else(|why| if tells_lag(probe, &row) { Ok(why) } else { Err(why) });
     let as_of = row["as_of"].as_str().and_then(|at| at.parse::<Time>().ok());
     judge(probe, &Body::row(row, "lag_s"), standing, as_of, ms, &subject)
+}
+
+/// Whether the lag is what was asked for, and it is known: a figure holds however
+/// unwell the standby is.
+fn tells_lag(probe: &Probe, row: &Value) -> bool {
+    let name = probe.value.as_deref().map(|v| v.trim_start_matches('/'));
+    name.is_some_and(|name| ["lag_s", "receive_lag_s"].contains(&name) && row[name].is_number())
 }
 
 /// Where, without who and how.

@@ -112,6 +112,10 @@ pub fn go(world: &World, folder: RunFolder) -> Live {
         live,
         inside: None,
     };
+    driven(folder, driver, leave)
+}
+
+pub fn driven(folder: RunFolder, driver: Driver, leave: CancellationToken) -> Live {
     let (verbs, asked) = mpsc::channel(8);
     let (shown, view) = watch::channel(Arc::new(view_of(&folder.machine().unwrap())));
     let done = tokio::spawn(drive(folder, driver, asked, shown, leave.clone()));
@@ -125,8 +129,16 @@ impl Live {
         told.await.unwrap()
     }
     pub async fn until(&mut self, what: &str, seen: impl Fn(&RunView) -> bool) -> Arc<RunView> {
+        let mut last = self.view.clone();
         let shown = tokio::time::timeout(PATIENCE, self.view.wait_for(|v| seen(v))).await;
-        let view = shown.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+        let view = shown.unwrap_or_else(|_| {
+            let now = last.borrow_and_update();
+            let steps: Vec<_> = now.run.steps.iter().map(|s| (&s.plan.id, s.status, &s.reason)).collect();
+            panic!(
+                "waited in vain for {what}: {:?} {steps:#?} {:#?} {:?}",
+                now.run.state, now.asks, now.doing
+            )
+        });
         view.unwrap_or_else(|_| panic!("the run ended before {what}")).clone()
     }
     /// Nobody can ask any more: it ends where a person would be needed.

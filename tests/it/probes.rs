@@ -207,6 +207,17 @@ async fn a_standby_of_postgres_is_seen_through_what_it_hears_from_its_primary() 
     pair.run(&format!("{PG}/pg_ctl -D p1 -m immediate -w stop"));
     let reading = until(&standby, &state, |answer| !holds(answer)).await.unwrap();
     assert!(reading.detail.contains("without a WAL receiver"), "{reading:?}");
+    // it is unwell, and how far it had received is known to the instant
+    let known = |answer: &Result<ProbeReading, Problem>| {
+        answer.as_ref().is_ok_and(|r| r.holds && r.value.is_some_and(|s| s > 1.0))
+    };
+    let reading = until(&standby, &received, known).await.unwrap();
+    let through = reading.as_of.unwrap() - Dur::from_secs_f64(reading.value.unwrap()).unwrap();
+    let last = standby.ask(&replayed, Dur::secs(10)).await;
+    assert!(last.is_err() || !last.unwrap().holds, "only the lag is told of one that is unwell");
+    let last: f64 =
+        pair.sql(1, "select extract(epoch from pg_last_xact_replay_timestamp())").parse().unwrap();
+    assert!((through.timestamp_millis() as f64 / 1_000.0 - last).abs() < 0.01, "{reading:?} {last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,7 +124,12 @@ fn pgbackrest(part: &Part<'_>) -> Result<Run, String> {
     let mut run = part.made()?;
     let stanza = part.option("stanza").ok_or("it names no `stanza`")?;
     // Written out whole, so that no configuration of this machine takes part.
-    let mut conf = String::from("[global:restore]\nlog-level-console=detail\n[global]\nlog-level-file=off\n");
+    // Locks are the restore's own: as an argument the path would go into the command
+    // that PostgreSQL fetches its log with, and its user may not look there.
+    let mut conf = format!(
+        "[global:restore]\nlog-level-console=detail\nlock-path={}\n[global]\nlog-level-file=off\n",
+        argument(&part.scratch.join("locks"))
+    );
     let mut set = |key: &str, value: String| conf.push_str(&format!("{key}={value}\n"));
     match part.place {
         Place::Folder(path) => set("repo1-path", argument(path)),
@@ -163,7 +168,6 @@ fn pgbackrest(part: &Part<'_>) -> Result<Run, String> {
     let chosen = part.point()?;
     run.args = vec![
         format!("--config={}", argument(&file)),
-        format!("--lock-path={}", argument(&part.scratch.join("locks"))),
         format!("--stanza={stanza}"),
         format!("--set={}", chosen.id),
     ];

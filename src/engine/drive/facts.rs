@@ -160,7 +160,23 @@ impl World {
                 Some(probe) => self.ask(probe).await,
                 None => (None, "no step that fences it has a `verify`".to_owned()),
             },
-            FactKind::OneWriter => (None, "no probe tells which instance takes writes: write one".to_owned()),
+            FactKind::OneWriter => self.one_writer(&fact.of).await,
+        }
+    }
+
+    /// By where the workload of the asset is seen to serve.
+    async fn one_writer(&self, asset: &str) -> Answer {
+        let workload = asset.split('/').next().and_then(|id| self.live.estate().workload(id));
+        let Some(probe) = workload.and_then(|w| w.active_when.as_ref()) else {
+            return (
+                None,
+                "no probe tells which instance takes writes: give its workload `active_when`".to_owned(),
+            );
+        };
+        match self.probing.ask(probe, probe.timeout.unwrap_or(WITHIN)).await {
+            Ok(reading) if reading.holds => writers(reading.text.as_deref().unwrap_or_default()),
+            Ok(reading) => (None, reading.detail),
+            Err(problem) => (None, format!("{}: {}", problem.what, problem.why)),
         }
     }
 
@@ -186,9 +202,28 @@ impl World {
     }
 }
 
+/// What `active_when` names: one, or several between commas or blanks.
+fn writers(text: &str) -> Answer {
+    let all: BTreeSet<&str> = text.split([',', ' ', ';', '\n']).filter(|word| !word.is_empty()).collect();
+    let named = || all.iter().copied().collect::<Vec<_>>().join(" and ");
+    match all.len() {
+        0 => (None, "nobody is seen to take writes".to_owned()),
+        1 => (Some(true), format!("only {} takes writes", named())),
+        _ => (Some(false), format!("{} take writes", named())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_that_take_writes_are_not_one_writer_and_none_is_not_known() {
+        for (text, holds) in [("eu", Some(true)), ("eu, us", Some(false)), ("eu eu", Some(true)), (" ", None)]
+        {
+            assert_eq!(writers(text).0, holds, "{text:?}");
+        }
+    }
 
     #[test]
     fn how_long_a_fact_has_held_is_known_and_begins_anew_when_it_turns() {

@@ -1,4 +1,13 @@
 //! What the tests with real tools share: files, where tools are, how many seeds.
+//! `world` is two regions with their servers; the tests in them lie beside it.
+
+mod failback;
+mod failover;
+mod led;
+mod library;
+mod variants;
+pub mod world;
+pub mod writer;
 
 use std::{
     collections::BTreeMap,

@@ -126,10 +126,13 @@ impl Machine {
             .filter(move |i| self.asset(*i, self.plan(*i).fences.as_deref()).as_deref() == Some(asset))
     }
 
-    /// The `verify` of the step that fences it: asked again at that moment.
+    /// The `verify` of the step that fences it: asked again at that moment. Of
+    /// several, one that has proven it: a power controller that never answers
+    /// takes nothing from the word of the switch.
     fn fence_probe(&self, asset: &str) -> Option<Probe> {
-        let verify = self.fences(asset).find_map(|i| Some((i, self.plan(i).verify.clone()?)));
-        verify.and_then(|(i, probe)| self.scope_of(i).probe(&probe).ok())
+        let asked = |i: &usize| self.plan(*i).verify.is_some();
+        let best = self.fences(asset).filter(asked).min_by_key(|i| !self.inner[*i].proven)?;
+        self.scope_of(best).probe(self.plan(best).verify.as_ref()?).ok()
     }
 
     /// A fence without a `verify` that can be asked again: its own success
