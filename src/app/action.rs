@@ -11,6 +11,7 @@ pub enum Scope {
     List,
     Workload,
     Points,
+    Findings,
     Incident,
     Run,
     /// The choice of regions for what-if.
@@ -26,6 +27,7 @@ impl Scope {
             Self::List => "in lists",
             Self::Workload => "workload",
             Self::Points => "points",
+            Self::Findings => "findings",
             Self::Incident => "incident",
             Self::Run => "run",
             Self::Picker => "what-if",
@@ -79,6 +81,7 @@ pub enum Action {
     Earlier,
     Later,
     Everything,
+    Acknowledge,
     StandDown,
     Answer,
     PauseRun,
@@ -152,6 +155,7 @@ actions! {
     Earlier       "earlier"      Points     ["left", "h"]        5 "earlier"   "The timeline earlier";
     Later         "later"        Points     ["right", "l"]       5 "later"     "The timeline later, up to now";
     Everything    "everything"   Points     ["a"]                0 ""          "All of the time on the timeline";
+    Acknowledge   "acknowledge"  Findings   ["a"]                3 "acknowledge" "Say that what the history finds odd is as it should be" acts;
     StandDown     "stand-down"   Incident   ["S"]                5 "stand down" "Close the incident" acts;
     Answer        "answer"       Run        ["a"]                0 ""          "Answer what the run asks" acts;
     PauseRun      "pause"        Run        ["P"]                4 "pause"     "Pause the run, or let it go on" acts;

@@ -42,6 +42,9 @@ pub fn unavailable(app: &App, action: Action) -> Option<String> {
     let needs: &str = match action {
         Action::Declare if app.incident.is_some() => "An incident is declared already.",
         Action::Declare | Action::WhatIf if !app.live => "Nothing has been seen yet.",
+        Action::Acknowledge if ask::odd(app).is_none() => {
+            "Only what the history finds odd can be acknowledged; for rules the estate has overrides."
+        }
         Action::StandDown if app.incident.is_none() => "No incident is declared.",
         Action::Answer | Action::NoteRun if run.is_none() => "No run is shown.",
         action if of_open_run(action) && run.is_none() => "No run is shown.",
@@ -92,6 +95,7 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::WhatIf => app.layers.push(Layer::WhatIf { cursor: 0, before: app.what_if.clone() }),
         Action::Declare => ask::declare(app),
         Action::StandDown => ask::stand_down(app),
+        Action::Acknowledge => ask::acknowledge(app),
         Action::Filter => {
             let before = app.filter().to_owned();
             app.layers.push(Layer::Filter { input: Input::of(before.clone()), before });
@@ -357,7 +361,7 @@ fn open(app: &mut App) -> Vec<Effect> {
             None => app.say("A replica has no recovery points.", false),
         },
         Screen::Findings => {
-            let subject = app.shown.as_ref().and_then(|a| a.findings.get(row.at)).map(|f| f.subject.clone());
+            let subject = rows::finding(app, row.at).map(|(f, _)| f.subject.clone());
             let id = subject.as_deref().and_then(|s| s.split('/').next()).map(WorkloadId::new);
             if let Some(id) = id.filter(|id| rows::view(app, id).is_some()) {
                 app.go(Screen::Workload(id));

@@ -109,6 +109,13 @@ pub enum Effect {
         verb: Verb,
     },
     Declare(Declaration),
+    /// That what the history finds odd is as it should be.
+    Acknowledge {
+        rule: String,
+        subject: String,
+        object: Option<String>,
+        why: String,
+    },
     StandDown,
     /// An action of the embedding command, by its place in `AppOptions::extras`.
     Extra(usize),

@@ -1,9 +1,11 @@
 //! The lines of each screen's list, by name and by place in their source.
 
 use lifeboat_core::{
-    assess::{DependsOn, WorkloadView},
+    assess::{Accepted, DependsOn, Finding, WorkloadView},
     model::*,
 };
+
+use std::collections::BTreeMap;
 
 use super::{App, Screen};
 
@@ -96,9 +98,16 @@ pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
             list(stores.map(|s| (s.id.to_string(), format!("{} {}", s.id, s.url))).collect())
         }
         Screen::Findings => {
-            let findings = app.shown.iter().flat_map(|a| &a.findings);
-            let text = |f: &lifeboat_core::assess::Finding| format!("{} {} {}", f.rule, f.subject, f.message);
-            list(findings.map(|f| (format!("{} {}", f.rule, f.subject), text(f))).collect())
+            let open = app.shown.iter().flat_map(|a| &a.findings).map(|f| (f, "open"));
+            let accepted = app.shown.iter().flat_map(|a| &a.accepted).map(|a| (&a.finding, "accepted"));
+            let text = |f: &Finding, how: &str| {
+                let clause = f.clause.as_deref().unwrap_or_default();
+                let severity = f.severity.as_str();
+                format!("{how} {severity} {} {} {} {clause}", f.rule, f.subject, f.message)
+            };
+            let all = open.chain(accepted);
+            let mut known = BTreeMap::new();
+            list(all.map(|(f, how)| (named(&mut known, found(&f.rule, &f.subject)), text(f, how))).collect())
         }
         Screen::Losses => {
             let rows = app.comparison.iter().flat_map(|c| &c.rows);
@@ -132,6 +141,21 @@ pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
         Screen::Log => {
             list(log_lines(app).into_iter().map(|l| (format!("{} {}", l.at, l.text), l.text)).collect())
         }
+    }
+}
+
+/// A name of its own for each of those that share one.
+fn named(known: &mut BTreeMap<String, usize>, name: String) -> String {
+    let n = known.entry(name.clone()).and_modify(|n| *n += 1).or_insert(1);
+    if *n > 1 { format!("{name} #{n}") } else { name }
+}
+
+/// A line of the findings: those that stand, then those that somebody accepted.
+pub fn finding(app: &App, at: usize) -> Option<(&Finding, Option<&Accepted>)> {
+    let shown = app.shown.as_ref()?;
+    match shown.findings.get(at) {
+        Some(finding) => Some((finding, None)),
+        None => shown.accepted.get(at - shown.findings.len()).map(|a| (&a.finding, Some(a))),
     }
 }
 

@@ -73,6 +73,7 @@ impl Screen {
         match self {
             Self::Workload(_) => Some(Scope::Workload),
             Self::Points(_) => Some(Scope::Points),
+            Self::Findings => Some(Scope::Findings),
             Self::Incident => Some(Scope::Incident),
             Self::Run(_) => Some(Scope::Run),
             _ => None,

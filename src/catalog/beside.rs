@@ -14,7 +14,7 @@ pub(super) fn point(
     (state, reason): (PointState, String),
 ) -> Point {
     let (started_at, size_bytes, depends_on) = (None, None, Vec::new());
-    Point { id, kind, started_at, completed_at, size_bytes, state, reason, depends_on }
+    Point { id, kind, started_at, completed_at, size_bytes, packed: None, state, reason, depends_on }
 }
 
 pub(super) fn named(names: &[String]) -> String {

@@ -201,6 +201,7 @@ fn point(file: &File, found: Found) -> Point {
         started_at: None,
         completed_at: file.stored,
         size_bytes: Some(file.size),
+        packed: None,
         state,
         reason,
         depends_on: Vec::new(),

@@ -19,6 +19,9 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// How long an answer waits for what the history has to say.
 pub const RECALL_WITHIN: Duration = Duration::from_secs(20);
 
+/// How long an answer waits until it is kept since when its findings stand.
+const FOUND_WITHIN: Duration = Duration::from_secs(1);
+
 /// The history of an estate, for a command that answers and ends.
 pub fn recorder(setting: &Setting) -> Recorder {
     setting.recorder(|told| {
@@ -31,8 +34,11 @@ pub fn recorder(setting: &Setting) -> Recorder {
 /// Looks at everything once, keeps what was seen, and recalls what earlier
 /// looks and runs have shown.
 pub fn look(setting: &Setting) -> Result<Observations, Problem> {
+    looked(setting, &recorder(setting))
+}
+
+fn looked(setting: &Setting, recorder: &Recorder) -> Result<Observations, Problem> {
     let live = setting.live(CancellationToken::new());
-    let recorder = recorder(setting);
     let looking = Looking::new(Arc::new(live.prober()), Arc::new(live), setting.clock.clone());
     let mut seen = block_on(once(setting.estate(), looking.recording(recorder.clone()), AGAIN))?;
     seen.learned = recorder.settle(RECALL_WITHIN);
@@ -63,8 +69,12 @@ fn worst(codes: impl IntoIterator<Item = i32>) -> i32 {
 
 /// Judged now, with what the history has taught.
 fn assessed(setting: &Setting) -> Result<(Assessment, Arc<Learned>), Problem> {
-    let seen = look(setting)?;
-    let assessment = assess(setting.estate(), &seen, setting.clock.now(), &standing(setting)?);
+    let recorder = recorder(setting);
+    let seen = looked(setting, &recorder)?;
+    let now = setting.clock.now();
+    let assessment = assess(setting.estate(), &seen, now, &standing(setting)?);
+    recorder.found(assessment.found(), now);
+    recorder.flush(FOUND_WITHIN);
     Ok((assessment, seen.learned))
 }
 

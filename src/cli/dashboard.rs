@@ -12,7 +12,7 @@ use super::opened::{find, load, trusted};
 use super::settings::Settings;
 use super::{Asked, exit, log, runtime};
 use crate::app::{App, AppOptions, Effect, Extra, Msg, Trust, update};
-use crate::engine::{Declared, Event, Request, Session, Setting, SystemClock, Wanted};
+use crate::engine::{Acknowledging, Declared, Event, Request, Session, Setting, SystemClock, Wanted};
 use crate::keep::{Places, last_known};
 use crate::term::{self, Caps, Exit, Guard, Terminal};
 use crate::ui::theme;
@@ -182,6 +182,9 @@ fn request(effect: Effect) -> Option<Request> {
             evidence: d.evidence,
             predictions: d.predictions,
         }),
+        Effect::Acknowledge { rule, subject, object, why } => {
+            Request::Acknowledge(Acknowledging { rule, subject, object, why })
+        }
         Effect::StandDown => Request::StandDown { reason: "stood down from the dashboard".into() },
         Effect::Quit
         | Effect::Extra(_)

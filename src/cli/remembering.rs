@@ -8,7 +8,7 @@ use lifeboat_core::model::*;
 use super::asking::{RECALL_WITHIN, recorder};
 use super::opened::setting;
 use super::{Asked, named, print, print_json};
-use crate::engine::Setting;
+use crate::engine::{Acknowledging, Setting};
 use crate::keep::history::Recorder;
 use crate::report::{self, Remembered};
 
@@ -59,41 +59,21 @@ pub fn acknowledge(
     let setting = setting(asked)?;
     let recorder = recorder(&setting);
     let learned = recorder.settle(RECALL_WITHIN);
-    let is = |a: &&Anomaly| {
-        a.rule == rule && a.subject == subject && object.is_none_or(|o| a.object.as_deref() == Some(o))
+    let wanted = Acknowledging {
+        rule: rule.to_owned(),
+        subject: subject.to_owned(),
+        object: object.map(str::to_owned),
+        why: why.to_owned(),
     };
-    let found: Vec<_> = learned.anomalies.iter().filter(is).collect();
-    if found.is_empty() {
-        return Err(no_such(&learned, rule, subject));
-    }
-    for one in found {
-        let said = Acknowledged {
-            rule: one.rule.clone(),
-            subject: one.subject.clone(),
-            object: one.object.clone(),
-            value: one.value,
-            by: setting.operator.to_string(),
-            why: clean_line(why),
-            at: setting.clock.now(),
-        };
+    for (said, told) in setting.acknowledged(&learned, &wanted)? {
         let (reply, answer) = mpsc::channel();
         recorder.acknowledge(said, move |done| {
             let _ = reply.send(done);
         });
         answered(&setting, &answer)?;
-        print(&clean_line(&format!("{}: {}, acknowledged.", one.subject, one.message)));
-        print("\n");
+        print(&(told + "\n"));
     }
     // What follows from it is found out before the next command asks.
     recorder.settle(Duration::from_secs(1));
     Ok(0)
-}
-
-fn no_such(learned: &Learned, rule: &str, subject: &str) -> Problem {
-    let there: Vec<_> = learned.anomalies.iter().map(|a| format!("{} {}", a.rule, a.subject)).collect();
-    let problem = Problem::new(Code::HISTORY_NO_ANOMALY, format!("{rule} {subject}"));
-    match there.is_empty() {
-        true => problem.because("nothing stands out"),
-        false => problem.next(clean_line(&format!("name one of: {}", there.join(", ")))),
-    }
 }

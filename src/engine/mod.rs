@@ -1,6 +1,7 @@
 //! The only spawner: polling, driving runs, watching. Takes `Request`, emits
 //! `Event`, knows no screen. A new kind of work is a file here and a `Request`.
 
+mod acknowledge;
 pub mod drive;
 mod live;
 mod poll;
@@ -13,6 +14,7 @@ mod tests;
 use futures::future::BoxFuture;
 use lifeboat_core::model::{CopyKey, CopyReport, Posture, Problem, StoreId, Time, Vocabulary};
 
+pub use acknowledge::Acknowledging;
 pub use live::Live;
 pub use poll::{Looking, Poller, once};
 pub use session::{Declared, Event, Request, Session, Setting, Wanted};

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::drive::{self, Driver, Starting, view_of};
-use super::{Live, Looking, Poller, Reading};
+use super::{Acknowledging, Live, Looking, Poller, Reading};
 use crate::act::attempt::own_program;
 use crate::config::TrustedEstate;
 use crate::keep::history::{self, Recorder, Told};
@@ -44,6 +44,8 @@ pub enum Request {
         verb: Verb,
     },
     Declare(Declared),
+    /// That an anomaly is as it should be.
+    Acknowledge(Acknowledging),
     StandDown {
         reason: String,
     },
@@ -263,6 +265,7 @@ impl Actor {
         let poller = Poller::start(self.setting.estate(), looking, &self.stop);
         self.tasks.spawn(publish(
             self.setting.clone(),
+            self.recorder.clone(),
             poller.seen(),
             self.events.clone(),
             self.stop.clone(),
@@ -334,6 +337,7 @@ impl Actor {
                 Ok(_) => self.tell_incident().await,
                 Err(problem) => self.refused(problem).await,
             },
+            Request::Acknowledge(wanted) => self.acknowledge(&wanted).await,
             Request::StandDown { reason } => {
                 let (dir, by, now) =
                     (self.setting.incidents(), &self.setting.operator, self.setting.clock.now());
@@ -342,6 +346,24 @@ impl Actor {
                     Err(problem) => self.refused(problem).await,
                 }
             }
+        }
+    }
+
+    async fn acknowledge(&self, wanted: &Acknowledging) {
+        let said = match self.setting.acknowledged(&self.recorder.learned(), wanted) {
+            Ok(said) => said,
+            Err(problem) => return self.tell(Event::Problem(problem)).await,
+        };
+        for (said, told) in said {
+            let events = self.events.clone();
+            // On the history's own thread, which may wait for a slow screen.
+            self.recorder.acknowledge(said, move |done| {
+                let event = match done {
+                    Ok(()) => Event::Done(told),
+                    Err(problem) => Event::Problem(problem),
+                };
+                let _ = events.blocking_send(event);
+            });
         }
     }
 
@@ -481,6 +503,7 @@ async fn follow(mut view: watch::Receiver<Arc<RunView>>, events: mpsc::Sender<Ev
 /// Passes observations on, and keeps the last known state for the next start.
 async fn publish(
     setting: Setting,
+    recorder: Recorder,
     mut seen: watch::Receiver<Arc<Observations>>,
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
@@ -490,7 +513,7 @@ async fn publish(
     while let Some(Ok(())) = stop.run_until_cancelled(seen.changed()).await {
         let now = seen.borrow_and_update().clone();
         if kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY) && now.untried() == 0 {
-            let problem = keep(&setting, &now).await;
+            let problem = keep(&setting, &recorder, &now).await;
             kept = Some(tokio::time::Instant::now());
             // Once: it is tried again every few seconds.
             if let Some(problem) = problem.filter(|_| !std::mem::replace(&mut failed, true)) {
@@ -503,16 +526,17 @@ async fn publish(
     }
     let last = seen.borrow().clone();
     if last.untried() == 0 {
-        keep(&setting, &last).await;
+        keep(&setting, &recorder, &last).await;
     }
 }
 
 /// Why it could not be kept.
-async fn keep(setting: &Setting, seen: &Arc<Observations>) -> Option<Problem> {
-    let (setting, seen) = (setting.clone(), seen.clone());
+async fn keep(setting: &Setting, recorder: &Recorder, seen: &Arc<Observations>) -> Option<Problem> {
+    let (setting, recorder, seen) = (setting.clone(), recorder.clone(), seen.clone());
     let job = move || {
-        let estate = setting.estate();
-        let assessment = assess(estate, &seen, setting.clock.now(), &Scenario::default());
+        let (estate, now) = (setting.estate(), setting.clock.now());
+        let assessment = assess(estate, &seen, now, &Scenario::default());
+        recorder.found(assessment.found(), now);
         let glance = Glance::of(estate, &seen, &assessment);
         last_known::save(&setting.places, setting.trusted.dir(), &estate.id, &glance)
     };

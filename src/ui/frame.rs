@@ -53,7 +53,8 @@ fn header(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         right.push(cx.span(format!(" {text} "), role));
         right.push(Span::raw(" "));
     }
-    right.push(cx.span(format!(" {} ", seen(cx)), Role::Dim));
+    let (text, role) = seen(cx);
+    right.push(cx.span(format!(" {text} "), role));
     let used = put_right(buf, area, &Line::from(right));
     let left = Rect { width: area.width.saturating_sub(used + 1), ..area };
     // Short of room, where one is says more than what the program is called.
@@ -104,21 +105,24 @@ fn badges(cx: &Cx<'_>) -> Vec<(String, Role)> {
     badges
 }
 
-/// The age of the oldest observation.
-fn seen(cx: &Cx<'_>) -> String {
+/// The age of the oldest observation; what is too old to be believed stands out.
+fn seen(cx: &Cx<'_>) -> (String, Role) {
     let app = cx.app;
     if !app.live {
-        return match app.glance.rows.is_empty() {
+        let text = match app.glance.rows.is_empty() {
             true => "nothing seen yet".into(),
             false => format!("seen {}", cx.ago(app.glance.at)),
         };
+        return (text, Role::Dim);
     }
-    match app.glance.oldest {
-        Some(at) => match cx.ago(at) {
-            label if label == "just now" => "all seen just now".into(),
-            label => format!("oldest seen {label}"),
-        },
-        None => "some not seen yet".into(),
+    let Some(at) = app.glance.oldest else { return ("some not seen yet".into(), Role::Dim) };
+    // All are looked through only where the oldest is old.
+    let old = Dur::between(at, app.now) > Dur::secs(60);
+    let stale = old && app.seen.as_ref().is_some_and(|seen| seen.any_stale(app.now));
+    match (cx.ago(at), stale) {
+        (label, true) => (format!("stale: oldest seen {label}"), Role::Unknown),
+        (label, false) if label == "just now" => ("all seen just now".into(), Role::Dim),
+        (label, false) => (format!("oldest seen {label}"), Role::Dim),
     }
 }
 
@@ -158,11 +162,6 @@ fn banners(cx: &Cx<'_>) -> Vec<(String, Role)> {
         banners.push((text, cx.mode(view.run.mode).1));
     }
     banners
-}
-
-pub fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
 }
 
 fn footer(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {

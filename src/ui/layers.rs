@@ -11,7 +11,6 @@ use ratatui::{
 use super::{
     Cx, Role,
     flow::{Flow, put, wrap},
-    frame::capital,
     table::{Table, col, one},
 };
 use crate::app::{FieldKind, Form, Input, Layer, PaletteItem, Purpose, help_lines, palette_items};
@@ -218,7 +217,7 @@ fn what_if(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, cursor: usize) {
         };
         vec![
             one(cx.span(mark, role)),
-            one(cx.span(capital(&region.label), Role::Strong)),
+            one(cx.span(&region.label, Role::Strong)),
             one(cx.span(region.id.as_str(), Role::Dim)),
             one(cx.state(region.state)),
         ]

@@ -14,6 +14,7 @@ mod symbols;
 mod table;
 pub mod theme;
 mod timeline;
+mod words;
 
 #[cfg(test)]
 mod tests;

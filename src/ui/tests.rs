@@ -561,7 +561,7 @@ fn dependencies_tell_the_order_what_is_needed_and_what_a_loss_takes() {
             "with this lost: eu-west-1 gone",
             "WORKLOAD",
             "BACK IN",
-            "FROM IMPACT ON",
+            "WAITS █ RECOVERS",
             "▒█",
             "checkout needs",
             "eu-west-1",
@@ -595,4 +595,216 @@ fn a_click_on_what_is_needed_selects_no_workload() {
     let (_, picture) = drawn(&app, &look(Depth::True));
     let lines: Vec<_> = picture.hits.iter().map(|h| h.row).collect();
     assert_eq!(lines, (0..app.rows.len()).collect::<Vec<_>>(), "one place for each workload");
+}
+
+fn odd(at: Time) -> Learned {
+    let anomaly = |rule: &str, object: Option<&str>| Anomaly {
+        rule: rule.into(),
+        severity: Severity::Warning,
+        subject: "checkout/orders-db@backups-fra".into(),
+        object: object.map(str::to_owned),
+        message: "orders-db stands out \u{1b}[2J".into(),
+        observed: "12 B".into(),
+        expected: "about 48 GiB (47 GiB to 49 GiB)".into(),
+        value: Some(12.0),
+    };
+    let (loud, still) = (anomaly("anomaly-size", Some("p1")), anomaly("falling-count", None));
+    let said = Acknowledged {
+        rule: still.rule.clone(),
+        subject: still.subject.clone(),
+        object: None,
+        value: None,
+        by: "grace".into(),
+        why: "the old ones were moved".into(),
+        at: at - Dur::secs(3_600),
+    };
+    Learned {
+        since: [(found(&loud.rule, &loud.subject), at - Dur::secs(7_200))].into(),
+        anomalies: vec![loud],
+        acknowledged: vec![Quiet { anomaly: still, said }],
+        ..Learned::default()
+    }
+}
+
+#[test]
+fn a_finding_is_told_in_full_and_what_is_accepted_with_who_and_until_when() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let mut app = picture("findings", size);
+        let mut estate = sample::estate();
+        estate.overrides = vec![PolicyOverride {
+            rule: "anomaly-duration".into(),
+            subject: "*".into(),
+            reason: "x".into(),
+            until: None,
+        }];
+        let mut seen = sample::observations(&estate, app.now, None);
+        seen.learned = Arc::new(odd(app.now));
+        update(&mut app, Msg::Estate(Arc::new(estate)));
+        update(&mut app, Msg::Observed(Arc::new(seen)));
+        app.settle();
+        let at =
+            |app: &App, rule: &str| app.rows.iter().position(|r| r.id.starts_with(rule)).expect("its line");
+        let line = at(&app, "anomaly-size");
+        app.select(line);
+        let shown = text(&app);
+        let facts = [
+            "orders-db stands out ^[[2J (p1).",
+            "observed  12 B",
+            "expected  about 48 GiB",
+            "since     22 Nov 12:03:20 UTC, 2h ago",
+            "rule      anomaly-size, from what the history remembers",
+            "1 more accepted",
+        ];
+        for fact in facts {
+            assert!(shown.contains(fact), "{size:?} lacks {fact}:\n{shown}");
+        }
+        let line = at(&app, "falling-count");
+        app.select(line);
+        let shown = text(&app).split_whitespace().collect::<Vec<_>>().join(" ");
+        for fact in ["accepted acknowledged by grace on", "until 29 Nov 2026", "the old ones were moved"] {
+            assert!(shown.contains(fact), "{size:?} lacks {fact}:\n{shown}");
+        }
+        // It is acknowledged already; a rule of the estate never is.
+        for rule in ["falling-count", "override-unused"] {
+            let line = at(&app, rule);
+            app.select(line);
+            sample::press(&mut app, &[Key::char('a')]);
+            assert!(app.layer().is_none(), "{rule}");
+        }
+    }
+}
+
+#[test]
+fn a_sentence_that_begins_with_a_name_leaves_it_as_it_is() {
+    let app = picture("overview", (120, 40));
+    let look = look(Depth::True);
+    let cx = Cx::new(&app, &look);
+    let table = [
+        ("its RPO is near", "Its RPO is near."),
+        ("us-east-1 lies outside", "us-east-1 lies outside."),
+        ("checkout: it waits", "checkout: it waits."),
+        ("pictures has no usable point", "pictures has no usable point."),
+        ("store:x is full", "store:x is full."),
+        ("20261122-0200F is broken", "20261122-0200F is broken."),
+        ("what is it?", "What is it?"),
+        ("élan", "Élan."),
+    ];
+    for (text, expected) in table {
+        assert_eq!(cx.sentence(text), expected);
+    }
+}
+
+fn pages() -> Vec<(crate::app::Screen, &'static str)> {
+    use crate::app::Screen::*;
+    let key = CopyKey { workload: "checkout".into(), asset: "orders-db".into(), index: 0 };
+    vec![
+        (Overview, "no workloads yet"),
+        (Workload("checkout".into()), "no such workload"),
+        (Points(key), "The repository is being read"),
+        (Stores, "no stores yet"),
+        (Findings, "Every policy check holds"),
+        (Losses, "no region is declared"),
+        (Dependencies, "no workloads yet"),
+        (Trends("checkout".into()), "is being read"),
+        (Incident, "No region is declared"),
+        (Runbooks, "no runbooks yet"),
+        (Runs, "no run yet"),
+        (Run("20261122T1405Z-x".into()), "The run is being read"),
+        (Log, "Nothing has gone wrong"),
+    ]
+}
+
+/// A dashboard on one page, after what was told to it.
+fn on(page: &crate::app::Screen, size: (u16, u16), told: Vec<Msg>) -> String {
+    let (mut app, _) = App::new(AppOptions::default(), sample::now());
+    update(&mut app, Msg::Resize(size.0, size.1));
+    for msg in told {
+        update(&mut app, msg);
+    }
+    app.settle();
+    app.jump(page.clone());
+    app.settle();
+    // A sentence may go on in the next line.
+    let text = text(&app);
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn each_page_says_whether_it_is_empty_waits_is_stale_or_cannot_be_had() {
+    use crate::app::{Screen, Trust};
+    let refused = |code| Msg::Trust(Trust::Refused(Problem::new(code, "northwind")));
+    let nothing = || {
+        let estate = Estate { id: "x".into(), name: "X".into(), ..Estate::default() };
+        vec![
+            Msg::Trust(Trust::Trusted),
+            Msg::Estate(Arc::new(estate)),
+            Msg::Observed(Arc::new(Observations::default())),
+        ]
+    };
+    let old = || {
+        let estate = sample::estate();
+        let seen = sample::observations(&estate, sample::now() - Dur::secs(2 * 86_400), None);
+        vec![Msg::Trust(Trust::Trusted), Msg::Estate(Arc::new(estate)), Msg::Observed(Arc::new(seen))]
+    };
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        for (page, empty) in pages() {
+            let of_seen = !matches!(page, Screen::Points(_) | Screen::Trends(_) | Screen::Run(_));
+            let loading = on(&page, size, vec![]);
+            let waits = loading.contains("Reading the estate") || loading.contains("is being read");
+            // The log says what there is to say by itself.
+            assert!(waits, "{page:?} {size:?} does not say that it waits:\n{loading}");
+            let shown = on(&page, size, nothing());
+            assert!(shown.contains(empty), "{page:?} {size:?} is not empty:\n{shown}");
+            let shown = on(&page, size, old());
+            assert!(shown.contains("stale: oldest seen 2d ago"), "{page:?} {size:?} is not stale:\n{shown}");
+            let shown = on(&page, size, vec![refused(Code::ESTATE_INVALID)]);
+            let error = shown.contains("The estate cannot be read") || page == Screen::Log;
+            assert!(error && shown.contains("NOT TRUSTED"), "{page:?} {size:?} hides the error:\n{shown}");
+            if of_seen && !matches!(page, Screen::Stores | Screen::Runbooks | Screen::Log) {
+                let told = vec![Msg::Estate(Arc::new(sample::estate())), refused(Code::TRUST_CHANGED)];
+                let shown = on(&page, size, told);
+                assert!(shown.contains("Nothing is asked of this estate"), "{page:?} {size:?}:\n{shown}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_or_a_copy_that_cannot_be_read_says_why_in_place_of_waiting() {
+    let run = crate::app::Screen::Run("20261122T1405Z-x".into());
+    let estate = || Msg::Estate(Arc::new(sample::estate()));
+    let problem =
+        Problem::new(Code::JOURNAL_DAMAGED, "runs/20261122T1405Z-x/journal.jsonl").because("line 7");
+    let shown = on(&run, (120, 40), vec![estate(), Msg::Problem(problem)]);
+    assert!(shown.contains("LB-JOURNAL-001") && shown.contains("line 7"), "{shown}");
+    assert!(!shown.contains("is being read"), "{shown}");
+}
+
+#[test]
+fn one_value_is_a_sentence_and_no_lone_dot() {
+    let mut app = picture("trends-loading", (120, 40));
+    let mut past = sample::past();
+    let copy = &mut past.copies[0].1;
+    copy.points.truncate(1);
+    copy.count.days.truncate(1);
+    update(&mut app, Msg::Past("checkout".into(), Ok(Arc::new(past))));
+    app.settle();
+    let at = app.rows.iter().position(|r| r.text.contains("size of a point")).expect("its line");
+    app.select(at);
+    let shown = text(&app);
+    assert!(shown.contains("It was seen once so far"), "{shown}");
+    let braille = shown.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+    assert_eq!(braille, 0, "{shown}");
+}
+
+#[test]
+fn no_column_of_the_losses_is_cut_at_the_usual_sizes() {
+    for size in [(200, 60), (120, 40), (80, 24)] {
+        let app = picture("losses", size);
+        let shown = text(&app);
+        let head = shown.lines().find(|l| l.contains("IF GONE")).expect("the titles");
+        assert!(!head.contains('…') && head.contains("BACK IN"), "{size:?}: {head}");
+        let ireland = shown.lines().find(|l| l.contains("eu-west-1 ") && l.contains("recoverable"));
+        assert!(ireland.is_some_and(|l| !l.contains('…') || size.0 > 80), "{size:?}:\n{shown}");
+    }
 }

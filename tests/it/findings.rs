@@ -49,7 +49,7 @@ const STANDING: &[&str] = &[
 /// What is found once the fault is there, or the fault before it.
 const BY_FAULT: &[(&str, &[&str])] = &[
     ("lag-frozen", &["lag-frozen"]),
-    ("dump-truncated", &["baseline/no-errors", "3-2-1-1-0/no-errors"]),
+    ("dump-truncated", &["baseline/no-errors", "3-2-1-1-0/no-errors", "baseline/success-rate"]),
     ("backup-stopped", &["baseline/schedule-met"]),
     ("region-gone", &["baseline/rpo"]),
 ];

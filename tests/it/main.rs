@@ -15,6 +15,7 @@ mod git;
 mod history;
 mod house;
 mod kills;
+mod knowing;
 mod lab;
 mod litestream;
 mod loss;

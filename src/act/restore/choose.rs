@@ -116,6 +116,7 @@ mod tests {
             started_at: None,
             completed_at: Some(t(*at)),
             size_bytes: None,
+            packed: None,
             state: *state,
             reason: "why".to_owned(),
             depends_on: Vec::new(),

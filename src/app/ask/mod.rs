@@ -2,6 +2,7 @@
 //! last word is typed. A new one is a `Purpose`, a function that lays it out
 //! and an arm in `submit`.
 
+mod acknowledge;
 mod answer;
 mod declare;
 mod order;
@@ -12,6 +13,7 @@ use lifeboat_core::{
     run::{AskKind, RunView},
 };
 
+pub use acknowledge::{acknowledge, odd};
 pub use declare::evidence;
 
 use super::{App, Effect, Input, Key, KeyCode, Layer};
@@ -21,6 +23,12 @@ pub enum Purpose {
     Leave,
     Declare,
     StandDown,
+    /// An anomaly is as it should be.
+    Acknowledge {
+        rule: String,
+        subject: String,
+        object: Option<String>,
+    },
     Start(RunbookId),
     /// What a step of a run asks.
     Answer {
@@ -227,6 +235,9 @@ fn submit(app: &mut App, form: &Form) -> Answer {
         Purpose::Leave => Ok(vec![Effect::Quit]),
         Purpose::Declare => declare::submit(app, form),
         Purpose::StandDown => Ok(vec![Effect::StandDown]),
+        Purpose::Acknowledge { rule, subject, object } => {
+            acknowledge::submit(rule, subject, object.as_deref(), form)
+        }
         Purpose::Start(runbook) => start::submit(app, runbook, form),
         Purpose::Answer { run, step, kind } => answer::submit(run, step, kind, form),
         Purpose::Cancel(run) | Purpose::Note(run) => answer::say(run, form),

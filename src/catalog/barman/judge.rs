@@ -82,6 +82,7 @@ fn point(backup: &Backup, seen: &Seen, cx: &Cx) -> Option<Point> {
             .filter(|i| matches!(i.status, Status::Done | Status::WaitingForWals))
             .and_then(|i| instant(i.end_time, cx)),
         size_bytes: info.and_then(|i| i.size).or((stored > 0).then_some(stored)),
+        packed: None,
         state,
         reason,
         depends_on: info.and_then(|i| i.parent.as_deref()).map(clean_line).into_iter().collect(),

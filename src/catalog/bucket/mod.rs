@@ -210,6 +210,7 @@ fn point(copy: &CopyDef, at: Option<Time>, bytes: u64, state: PointState, reason
         started_at: None,
         completed_at: at,
         size_bytes: Some(bytes),
+        packed: None,
         state,
         reason,
         depends_on: Vec::new(),

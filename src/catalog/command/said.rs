@@ -145,6 +145,7 @@ fn sensible(said: SaidPoint, cx: &Cx) -> Result<Point, String> {
         started_at: said.started_at,
         completed_at: said.completed_at,
         size_bytes: said.size_bytes,
+        packed: None,
         state,
         reason,
         depends_on,

@@ -191,6 +191,7 @@ fn judge(dumps: &[Dump], spec: &Spec, cx: &Cx) -> Vec<Point> {
             started_at: None,
             completed_at: dump.at,
             size_bytes: Some(dump.size),
+            packed: None,
             state,
             reason,
             depends_on: Vec::new(),

@@ -124,6 +124,7 @@ fn point(base: &Piece, cx: &Cx) -> Point {
         started_at: None,
         completed_at: base.at,
         size_bytes: Some(base.size),
+        packed: None,
         state,
         reason,
         depends_on: Vec::new(),

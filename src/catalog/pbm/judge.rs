@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lifeboat_core::model::{CopyReport, Dur, Point, PointKind, PointState, Time, Window, clean_line};
+use lifeboat_core::model::{CopyReport, Dur, Packed, Point, PointKind, PointState, Time, Window, clean_line};
 
 use super::{
     look::{Backup, Seen},
@@ -70,6 +70,7 @@ fn point(name: &str, backup: &Backup, seen: &Seen, cx: &Cx) -> Point {
         started_at: meta.and_then(|m| seconds(m.start_ts)).or(name.parse().ok()),
         completed_at: meta.filter(|m| m.status == "done").and_then(|m| instant(m.last_write_ts)),
         size_bytes: meta.and_then(|m| bytes(m.size_uncompressed).or(bytes(m.size))),
+        packed: meta.and_then(|m| Packed::of(bytes(m.size_uncompressed), bytes(m.size))),
         state,
         reason: clean_line(&reason),
         depends_on: meta.map(|m| clean_line(&m.src_backup)).into_iter().filter(|s| !s.is_empty()).collect(),

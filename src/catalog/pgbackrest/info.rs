@@ -58,6 +58,10 @@ pub struct Backup {
     pub backup_error: bool,
     /// Of the whole cluster.
     pub backup_info_size: Option<u64>,
+    /// What this backup itself took from the cluster.
+    pub backup_info_size_delta: Option<u64>,
+    /// What that became in the repository.
+    pub backup_info_repo_size_delta: Option<u64>,
     #[serde(default = "first")]
     pub db_id: u64,
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lifeboat_core::model::{CopyReport, Dur, Gap, Point, PointKind, PointState, Time, Window, clean_line};
+use lifeboat_core::model::{
+    CopyReport, Dur, Gap, Packed, Point, PointKind, PointState, Time, Window, clean_line,
+};
 
 use super::{
     info::{Backup, BackupInfo},
@@ -53,6 +55,7 @@ fn point(label: &str, backup: &Backup, listed: &Listed<'_>, seen: &Seen, cx: &Cx
         started_at: Time::from_timestamp(backup.backup_timestamp_start, 0),
         completed_at: Time::from_timestamp(backup.backup_timestamp_stop, 0),
         size_bytes: backup.backup_info_size,
+        packed: Packed::of(backup.backup_info_size_delta, backup.backup_info_repo_size_delta),
         state,
         reason,
         depends_on: depends_on.into_iter().collect(),
@@ -146,6 +149,7 @@ fn not_understood(label: &str, why: &str) -> Point {
         started_at: None,
         completed_at: None,
         size_bytes: None,
+        packed: None,
         state: PointState::Unverified,
         reason: format!("its entry in backup.info cannot be understood: {}", clean_line(why)),
         depends_on: Vec::new(),

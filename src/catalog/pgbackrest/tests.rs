@@ -182,3 +182,18 @@ fn names_in_the_archive_are_told_apart() {
         assert!(!is_label(bad), "{bad}");
     }
 }
+
+#[tokio::test]
+async fn what_a_backup_took_and_what_that_became_are_told_where_both_are_recorded() {
+    let mut hand = Hand::new();
+    let sizes = json!({"backup-info-size-delta": 900_000, "backup-info-repo-size-delta": 300_000});
+    let both = hand.backup(20, 1, 2, sizes);
+    let one = hand.backup(21, 3, 4, json!({"backup-info-size-delta": 900_000}));
+    let none = hand.backup(22, 5, 6, json!({"backup-info-size-delta": 0, "backup-info-repo-size-delta": 0}));
+    hand.wal(1, 1..=6);
+    hand.write("");
+    let report = hand.look().await;
+    let packed = |id: &str| report.points.iter().find(|p| p.id == id).expect("its point").packed;
+    assert_eq!(packed(&both), Some(Packed { source: 900_000, stored: 300_000 }));
+    assert_eq!((packed(&one), packed(&none)), (None, None));
+}

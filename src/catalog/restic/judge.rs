@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lifeboat_core::model::{
-    Code, CopyDef, CopyReport, Dur, Point, PointKind, PointState, Problem, Time, clean_line,
+    Code, CopyDef, CopyReport, Dur, Packed, Point, PointKind, PointState, Problem, Time, clean_line,
 };
 
 use super::{
@@ -104,6 +104,7 @@ fn closed(name: String, file: &File, state: PointState, reason: String) -> Point
         started_at: None,
         completed_at: file.modified,
         size_bytes: None,
+        packed: None,
         state,
         reason,
         depends_on: Vec::new(),
@@ -121,6 +122,7 @@ fn point(name: String, snapshot: &Snapshot, inside: &Inside, cx: &Cx) -> Point {
         started_at: Some(summary.and_then(|s| s.backup_start).unwrap_or(snapshot.time)),
         completed_at: Some(snapshot.time),
         size_bytes: summary.and_then(|s| s.total_bytes_processed),
+        packed: summary.and_then(|s| Packed::of(s.data_added, s.data_added_packed)),
         state,
         reason,
         // every snapshot stands for itself; `parent` only made it faster

@@ -45,6 +45,9 @@ pub(super) struct Summary {
     #[serde(default, deserialize_with = "maybe_instant")]
     pub backup_start: Option<Time>,
     pub total_bytes_processed: Option<u64>,
+    /// What was new in it, and what that became in the repository.
+    pub data_added: Option<u64>,
+    pub data_added_packed: Option<u64>,
 }
 
 fn nullable<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {

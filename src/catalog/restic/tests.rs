@@ -299,3 +299,14 @@ proptest! {
 }
 
 static KEY: std::sync::LazyLock<Key> = std::sync::LazyLock::new(|| key_file(&Lab::new()).1);
+
+#[test]
+fn a_snapshot_tells_what_was_new_in_it_and_what_that_became() {
+    let text = json!({
+        "time": "2026-11-22T02:00:00Z", "tree": "00".repeat(32), "paths": ["/srv"],
+        "summary": {"total_bytes_processed": 9_000_000, "data_added": 1_000_000, "data_added_packed": 400_000},
+    });
+    let snapshot: super::parse::Snapshot = serde_json::from_value(text).expect("a snapshot");
+    let summary = snapshot.summary.expect("its summary");
+    assert_eq!(Packed::of(summary.data_added, summary.data_added_packed).map(Packed::ratio), Some(0.4));
+}

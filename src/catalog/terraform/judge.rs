@@ -123,6 +123,7 @@ fn point(key: &[u8], seen: &Seen, state: PointState, reason: String) -> Point {
         started_at: None,
         completed_at: seen.stored,
         size_bytes: Some(seen.size),
+        packed: None,
         state,
         reason,
         depends_on: Vec::new(),

@@ -52,6 +52,7 @@ fn point(found: &Found, seen: &Seen, cx: &Cx) -> Point {
         started_at: status.map_or(found.oldest, |s| s.start_timestamp),
         completed_at: status.and_then(|s| s.completion_timestamp),
         size_bytes: (found.stored > 0).then_some(found.stored),
+        packed: None,
         state,
         reason: clean_line(&reason),
         depends_on: Vec::new(),

@@ -253,6 +253,7 @@ pub(super) fn bare(name: &str, state: PointState, reason: String) -> Point {
         started_at: None,
         completed_at: None,
         size_bytes: None,
+        packed: None,
         state,
         reason: show(reason.as_bytes()),
         depends_on: Vec::new(),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_core::model::{Code, CopyReport, Gap, Point, PointKind, PointState, Problem, Time, clean_line};
+use lifeboat_core::model::{
+    Code, CopyReport, Gap, Packed, Point, PointKind, PointState, Problem, Time, clean_line,
+};
 use serde::Deserialize;
 
 use super::{
@@ -237,6 +239,7 @@ fn point(
         started_at: sentinel.started(),
         completed_at: sentinel.completed(backup),
         size_bytes: bytes(sentinel.uncompressed_size).or(bytes(sentinel.compressed_size)),
+        packed: Packed::of(bytes(sentinel.uncompressed_size), bytes(sentinel.compressed_size)),
         depends_on: sentinel.delta_from.as_deref().map(clean_line).into_iter().collect(),
         ..bare(name, state, reason)
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lifeboat_core::model::{Code, CopyReport, Gap, Point, PointKind, PointState, Problem, Time, clean_line};
+use lifeboat_core::model::{
+    Code, CopyReport, Gap, Packed, Point, PointKind, PointState, Problem, Time, clean_line,
+};
 use serde::Deserialize;
 
 use super::{
@@ -36,6 +38,7 @@ pub(super) struct Sentinel {
     delta_from: Option<String>,
     system_identifier: Option<u64>,
     uncompressed_size: Option<i64>,
+    compressed_size: Option<i64>,
     data_catalog_size: Option<i64>,
     start_time: Option<Time>,
     finish_time: Option<Time>,
@@ -185,6 +188,7 @@ fn point(name: &str, sentinel: &Sentinel, backup: &Backup, seen: &Seen<'_>, cx: 
         started_at: sentinel.start_time,
         completed_at: sentinel.finish_time,
         size_bytes: bytes(sentinel.data_catalog_size).or(bytes(sentinel.uncompressed_size)),
+        packed: Packed::of(bytes(sentinel.uncompressed_size), bytes(sentinel.compressed_size)),
         depends_on: sentinel.delta_from.as_deref().map(clean_line).into_iter().collect(),
         ..bare(name, state, reason)
     }

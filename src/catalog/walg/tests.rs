@@ -59,6 +59,7 @@ async fn postgres_is_read_as_its_truth_says() {
         assert_eq!(point.depends_on, parents);
     }
     assert_eq!(point(&report, NEW).size_bytes, Some(24_200_000_000));
+    assert_eq!(point(&report, NEW).packed, Packed::of(Some(24_200_000_000), Some(8_100_000_000)));
     let given_up = (PointState::Incomplete, "it has no sentinel, and nothing was written for 1d 21h");
     assert_eq!(standing(&report, ATTEMPT), given_up);
     assert_eq!(report.points.len(), 4);

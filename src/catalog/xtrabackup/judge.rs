@@ -68,6 +68,7 @@ fn point(backup: &Backup, all: &[Backup], cx: &Cx) -> Point {
         },
         completed_at: backup.info().and_then(|info| backup.instant(info.end, cx)),
         size_bytes: backup.stored,
+        packed: None,
         state,
         reason: show(reason.as_bytes()),
         depends_on: parent.map(|p| p.name.clone()).into_iter().collect(),

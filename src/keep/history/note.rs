@@ -1,6 +1,6 @@
 //! What is written: one transaction for all that was seen since the last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use lifeboat_core::model::*;
@@ -68,6 +68,32 @@ impl History {
             written.map_err(|e| self.failed(&e))?;
         }
         Ok(())
+    }
+
+    /// What is found now: what was found before stands since then, and what is
+    /// no longer found begins anew should it come back.
+    pub fn found(&mut self, names: &BTreeSet<String>, now: Time) -> Result<(), Problem> {
+        if let Some(why) = &self.read_only {
+            return Err(why.clone());
+        }
+        let write = |history: &mut Self| -> rusqlite::Result<()> {
+            let tx = history.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let known: Vec<String> = {
+                let mut ask = tx.prepare("SELECT found FROM finding")?;
+                let rows = ask.query_map([], |row| row.get(0))?;
+                rows.collect::<rusqlite::Result<_>>()?
+            };
+            for gone in known.iter().filter(|name| !names.contains(*name)) {
+                tx.execute("DELETE FROM finding WHERE found = ?1", [gone])?;
+            }
+            let mut add = tx.prepare("INSERT OR IGNORE INTO finding VALUES (?1, ?2)")?;
+            for name in names {
+                add.execute(params![name, now.timestamp_millis()])?;
+            }
+            drop(add);
+            tx.commit()
+        };
+        write(self).map_err(|e| self.failed(&e))
     }
 
     pub fn acknowledge(&mut self, said: &Acknowledged) -> Result<(), Problem> {
@@ -223,26 +249,33 @@ fn figures(report: &CopyReport, at: Time) -> Vec<(Figure, f64)> {
     all
 }
 
-type Known = HashMap<String, (String, Option<i64>, Option<i64>, bool)>;
+/// A point's state, size, completion, whether it is gone, what it packs to.
+type Known = HashMap<String, (String, Option<i64>, Option<i64>, bool, Option<i64>)>;
 
 /// Writes what differs from what is known: a repository of ten thousand points
 /// changes by one.
 fn points(tx: &Transaction, name: &str, at: Time, report: &CopyReport) -> rusqlite::Result<()> {
-    let mut ask =
-        tx.prepare_cached("SELECT id, state, size, completed, gone IS NOT NULL FROM point WHERE copy = ?1")?;
-    let rows = ask.query_map([name], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?))))?;
+    let mut ask = tx.prepare_cached(
+        "SELECT id, state, size, completed, gone IS NOT NULL, packed FROM point WHERE copy = ?1",
+    )?;
+    let rows =
+        ask.query_map([name], |r| Ok((r.get(0)?, (r.get(1)?, r.get(2)?, r.get(3)?, r.get(4)?, r.get(5)?))))?;
     let known: Known = rows.collect::<rusqlite::Result<_>>()?;
     let ms = |at: Option<Time>| at.map(|at| at.timestamp_millis());
     let mut put = tx.prepare_cached(
-        "INSERT INTO point VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL)
+        "INSERT INTO point VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10)
          ON CONFLICT DO UPDATE SET kind = excluded.kind, started = excluded.started,
-           completed = excluded.completed, size = excluded.size, state = excluded.state, gone = NULL",
+           completed = excluded.completed, size = excluded.size, state = excluded.state, gone = NULL,
+           source = excluded.source, packed = excluded.packed",
     )?;
     let there: BTreeMap<&str, &Point> = report.points.iter().map(|p| (p.id.as_str(), p)).collect();
     for (id, p) in &there {
-        let size = p.size_bytes.and_then(|s| i64::try_from(s).ok());
-        let same = known.get(*id).is_some_and(|(state, known_size, completed, gone)| {
-            state == p.state.as_str() && *known_size == size && *completed == ms(p.completed_at) && !gone
+        let bytes = |size: Option<u64>| size.and_then(|s| i64::try_from(s).ok());
+        let size = bytes(p.size_bytes);
+        let (source, packed) = (bytes(p.packed.map(|p| p.source)), bytes(p.packed.map(|p| p.stored)));
+        let same = known.get(*id).is_some_and(|(state, known_size, completed, gone, known_packed)| {
+            let figures = *known_size == size && *known_packed == packed;
+            state == p.state.as_str() && figures && *completed == ms(p.completed_at) && !gone
         });
         if !same {
             put.execute(params![
@@ -253,7 +286,9 @@ fn points(tx: &Transaction, name: &str, at: Time, report: &CopyReport) -> rusqli
                 ms(p.completed_at),
                 size,
                 p.state.as_str(),
-                at.timestamp_millis()
+                at.timestamp_millis(),
+                source,
+                packed
             ])?;
         }
     }
@@ -262,7 +297,7 @@ fn points(tx: &Transaction, name: &str, at: Time, report: &CopyReport) -> rusqli
         return Ok(());
     }
     let mut lose = tx.prepare_cached("UPDATE point SET gone = ?3 WHERE copy = ?1 AND id = ?2")?;
-    for (id, _) in known.iter().filter(|(id, (.., gone))| !gone && !there.contains_key(id.as_str())) {
+    for (id, _) in known.iter().filter(|(id, (.., gone, _))| !gone && !there.contains_key(id.as_str())) {
         lose.execute(params![name, id, at.timestamp_millis()])?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What is asked of it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use lifeboat_core::assess::past::Learner;
 use lifeboat_core::model::*;
@@ -44,7 +44,7 @@ impl History {
                 learner.workload(&self.of(estate, workload, Much::Brief)?);
             }
             learner.lessons(&self.lessons()?);
-            Ok(learner.finish())
+            Ok(Learned { since: self.since()?, ..learner.finish() })
         };
         learn().map_err(|e| self.failed(&e))
     }
@@ -75,7 +75,7 @@ impl History {
         let mut looked = self.db.prepare_cached("SELECT first FROM looked WHERE subject = ?1")?;
         let began: Option<i64> = looked.query_row([name], |row| row.get(0)).optional()?;
         let mut points = self.db.prepare_cached(
-            "SELECT id, kind, started, completed, size, state, first, gone FROM point WHERE copy = ?1
+            "SELECT id, kind, started, completed, size, state, first, gone, source, packed FROM point WHERE copy = ?1
              ORDER BY coalesce(completed, started, first) DESC, id DESC LIMIT ?2",
         )?;
         let points = points.query_map(params![name, POINTS], point)?;
@@ -116,6 +116,14 @@ impl History {
             }
         }
         Ok(all)
+    }
+
+    /// Since when each finding stands.
+    fn since(&self) -> rusqlite::Result<BTreeMap<String, Time>> {
+        let mut ask = self.db.prepare_cached("SELECT found, since FROM finding")?;
+        let rows = ask.query_map([], |r| Ok((r.get(0)?, instant(r.get(1)?))))?;
+        let known = rows.filter_map(|row| row.map(|(name, at)| at.map(|at| (name, at))).transpose());
+        known.collect()
     }
 
     pub fn acknowledged(&self) -> rusqlite::Result<Vec<Acknowledged>> {
@@ -169,6 +177,9 @@ fn word<T: DeserializeOwned>(text: String) -> Option<T> {
 /// `None` for what only a newer program knows.
 fn point(row: &Row) -> rusqlite::Result<Option<PastPoint>> {
     let when = |n: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(n)?.and_then(instant));
+    let size = |n: usize| {
+        Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(n)?.and_then(|s| u64::try_from(s).ok()))
+    };
     let (kind, state) = (word(row.get(1)?), word(row.get(5)?));
     let (Some(kind), Some(state)) = (kind, state) else { return Ok(None) };
     Ok(Some(PastPoint {
@@ -176,7 +187,8 @@ fn point(row: &Row) -> rusqlite::Result<Option<PastPoint>> {
         kind,
         started_at: when(2)?,
         completed_at: when(3)?,
-        size_bytes: row.get::<_, Option<i64>>(4)?.and_then(|s| u64::try_from(s).ok()),
+        size_bytes: size(4)?,
+        packed: Packed::of(size(8)?, size(9)?),
         state,
         first_seen: when(6)?.unwrap_or(Time::UNIX_EPOCH),
         gone_at: when(7)?,

@@ -1,6 +1,6 @@
 //! The thread that writes: nobody who looks or draws waits for the disk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +40,8 @@ enum Asked {
     Runs,
     Past(WorkloadId, Reply<Result<Past, Problem>>),
     Acknowledge(Box<Acknowledged>, Reply<Result<(), Problem>>),
+    /// What is found now.
+    Found(BTreeSet<String>, Time),
     /// Everything before it is written.
     Flush(Reply<()>),
     /// And what follows is known.
@@ -81,6 +83,7 @@ impl Recorder {
             again: None,
             learned_at: None,
             dirty: true,
+            found: BTreeSet::new(),
             notes: notes.clone(),
             last: last.clone(),
         };
@@ -125,6 +128,10 @@ impl Recorder {
     pub fn acknowledge(&self, said: Acknowledged, reply: impl FnOnce(Result<(), Problem>) + Send + 'static) {
         let _ = self.to.send(Asked::Acknowledge(Box::new(said), Box::new(reply)));
     }
+    /// Keeps since when each of these findings stands.
+    pub fn found(&self, findings: BTreeSet<String>, now: Time) {
+        let _ = self.to.send(Asked::Found(findings, now));
+    }
     /// Writes what was seen so far; blocks, for at most `within`.
     pub fn flush(&self, within: Duration) {
         let (reply, answer) = mpsc::channel();
@@ -153,6 +160,8 @@ struct Thread {
     /// When it may be learned again.
     learned_at: Option<Instant>,
     dirty: bool,
+    /// What was found last and is written.
+    found: BTreeSet<String>,
     notes: Arc<Mutex<Vec<Note>>>,
     last: Arc<Mutex<Arc<Learned>>>,
 }
@@ -176,7 +185,9 @@ impl Thread {
                 Err(RecvTimeoutError::Timeout) => self.write(),
                 Err(RecvTimeoutError::Disconnected) => return self.write(),
             }
-            first = (!self.pending.is_empty()).then(Instant::now);
+            // An answer to something else writes nothing of what was gathered.
+            let waits = !self.pending.is_empty() || !self.notes().is_empty();
+            first = waits.then(Instant::now);
             if self.dirty && self.learned_at.is_none_or(|at| at <= Instant::now()) {
                 self.runs();
                 self.learn();
@@ -208,6 +219,7 @@ impl Thread {
                 reply(done.unwrap_or_else(|| Err(self.none())));
                 self.learn();
             }
+            Asked::Found(names, now) => self.found(names, now),
             Asked::Flush(reply) => {
                 self.write();
                 reply(());
@@ -218,6 +230,18 @@ impl Thread {
                 self.learn();
                 reply(self.last.lock().unwrap_or_else(PoisonError::into_inner).clone());
             }
+        }
+    }
+
+    /// The disk is asked only where something came or went.
+    fn found(&mut self, names: BTreeSet<String>, now: Time) {
+        if names == self.found {
+            return;
+        }
+        match self.history.as_mut().map(|history| history.found(&names, now)) {
+            Some(Ok(())) => (self.found, self.dirty) = (names, true),
+            Some(Err(problem)) => self.tell(problem),
+            None => {}
         }
     }
 

@@ -3,11 +3,13 @@
 use rusqlite::{Connection, Transaction};
 
 /// `PRAGMA user_version` of what this program writes.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
 
 /// One step for each version; the first makes the tables. A step is never
 /// changed once it was released: a new one is added.
-const STEPS: [&str; VERSION as usize] = ["
+const STEPS: [&str; VERSION as usize] = [FIRST, SINCE];
+
+const FIRST: &str = "
 -- a figure of something: `lag` of `checkout/orders-db@eu-central-1`
 CREATE TABLE series (
   id INTEGER PRIMARY KEY,
@@ -77,7 +79,18 @@ CREATE TABLE acknowledged (
   why TEXT NOT NULL,
   at INTEGER NOT NULL
 );
-"];
+";
+
+const SINCE: &str = "
+-- what a point took from its source and what that became in the store, in bytes
+ALTER TABLE point ADD COLUMN source INTEGER;
+ALTER TABLE point ADD COLUMN packed INTEGER;
+-- since when each finding stands without a break, in ms
+CREATE TABLE finding (
+  found TEXT PRIMARY KEY,
+  since INTEGER NOT NULL
+) WITHOUT ROWID;
+";
 
 pub fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))

@@ -45,6 +45,7 @@ fn point(n: i64, size: u64) -> Point {
         started_at: Some(t(n * 3_600 - 60)),
         completed_at: Some(t(n * 3_600)),
         size_bytes: Some(size),
+        packed: None,
         state: PointState::Usable,
         reason: String::new(),
         depends_on: Vec::new(),
@@ -362,12 +363,70 @@ fn what_is_recorded_is_learned_from_and_an_acknowledgement_learns_too() {
     };
     recorder.acknowledge(said, move |done_| drop(done.send(done_)));
     answer.recv_timeout(LONG).unwrap().unwrap();
-    assert_eq!(recorder.settle(LONG).anomalies, [], "it is as it should be");
+    let after = recorder.settle(LONG);
+    assert_eq!(after.anomalies, [], "it is as it should be");
+    let quiet: Vec<_> = after.acknowledged.iter().map(|q| (q.said.by.as_str(), q.said.at)).collect();
+    assert_eq!(quiet, [("ada", now)], "and is told with who said so");
     // The next one like it is known.
     let next = |n: i64| if n == 40 { point(40, 12) } else { sized(n) };
     let report = CopyReport { points: (0..41).map(next).collect(), ..CopyReport::default() };
     recorder.copy(&key(), Ok(&report), now);
     assert_eq!(recorder.settle(LONG).anomalies, []);
+}
+
+#[test]
+fn a_finding_stands_since_it_was_first_found_and_begins_anew_when_it_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let names = |all: &[&str]| all.iter().map(|n| (*n).to_owned()).collect();
+    let since = |recorder: &Recorder| recorder.settle(LONG).since.clone();
+    {
+        let (recorder, _) = recorder(dir.path(), t(0));
+        recorder.found(names(&["a", "b"]), t(10));
+        recorder.found(names(&["a", "b"]), t(20));
+        recorder.found(names(&["b", "c"]), t(30));
+        assert_eq!(since(&recorder), [("b".to_owned(), t(10)), ("c".to_owned(), t(30))].into());
+    }
+    // Another process, later.
+    let (recorder, _) = recorder(dir.path(), t(0));
+    recorder.found(names(&["a", "b"]), t(40));
+    assert_eq!(since(&recorder), [("a".to_owned(), t(40)), ("b".to_owned(), t(10))].into());
+}
+
+#[test]
+fn what_was_gathered_is_written_though_something_else_is_answered_between() {
+    let dir = tempfile::tempdir().unwrap();
+    let (recorder, _) = recorder(dir.path(), t(0));
+    recorder.settle(LONG);
+    recorder.probe(&ProbeKey::Lag(link()), Err(&Problem::new(Code::PROBE_TIMEOUT, "x")), t(0));
+    recorder.found(["a".to_owned()].into(), t(1));
+    recorder.runs_changed();
+    let db = Connection::open(dir.path().join("history.sqlite")).unwrap();
+    let deadline = std::time::Instant::now() + LONG;
+    let written = || db.query_row("SELECT count(*) FROM turn", [], |row| row.get::<_, i64>(0)).unwrap_or(0);
+    while written() == 0 {
+        assert!(std::time::Instant::now() < deadline, "nothing was written");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_history_of_the_first_version_is_carried_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.sqlite");
+    let mut history = open(&path);
+    history.write(&estate(), &[lag(t(0), 7.0)]).unwrap();
+    history
+        .db
+        .execute_batch(
+            "DROP TABLE finding; ALTER TABLE point DROP COLUMN source;
+                 ALTER TABLE point DROP COLUMN packed; PRAGMA user_version = 1",
+        )
+        .unwrap();
+    drop(history);
+    let mut history = open(&path);
+    history.found(&["a".to_owned()].into(), t(5)).unwrap();
+    assert_eq!(history.learn(&estate(), t(6)).unwrap().since["a"], t(5));
+    assert_eq!(past(&history).links[0].1.last(), Some(7.0));
 }
 
 #[test]

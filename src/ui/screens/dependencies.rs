@@ -17,7 +17,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{empty, top};
+use super::{top, unseen};
 use crate::ui::{
     Cx, Role,
     flow::{Flow, heading},
@@ -35,12 +35,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let rows = u16::try_from(cx.app.rows.len()).unwrap_or(u16::MAX);
     let Some(all) = cx.app.dependencies.as_deref().filter(|_| rows > 0) else {
         heading(cx, buf, Rect { height: area.height.min(1), ..area }, "Dependencies");
-        let why = match (cx.app.live, &cx.app.estate) {
-            (true, Some(_)) => "This estate has no workloads yet. Write one into workloads/.",
-            (_, None) => "Reading the estate.",
-            (false, _) => "Nothing has been judged yet; the first answers are on their way.",
-        };
-        empty(cx, buf, top(area, 1).1, why);
+        unseen(cx, buf, top(area, 1).1, "This estate has no workloads yet. Write one into workloads/.");
         return;
     };
     let mut flow = Flow::new(buf, area);
@@ -83,21 +78,34 @@ fn summary(cx: &Cx<'_>, all: &Dependencies) -> String {
             "Nothing is lost: waves are by what waits for what, times as if each came alone.{key}{vault}"
         );
     }
-    let whole = match (recovers, all.critical_path, all.dominates()) {
-        (0, ..) => "Nothing has to be recovered.".to_owned(),
-        (_, Some(path), Some(last)) => format!("All are back in {path}; {last} decides that."),
-        (_, Some(path), None) => format!("All are back in {path}."),
-        (n, None, _) => {
-            let never = all.rows.iter().filter(|r| r.verdict >= Verdict::Recoverable && r.ends.is_none());
-            let never: Vec<_> = never.map(|r| &r.workload).collect();
-            let is = if never.len() == 1 { "is" } else { "are" };
-            format!(
-                "Of {n} that have to be recovered, nobody can say when {} {is} back.",
-                names(&never, " and ")
-            )
-        }
+    if recovers == 0 {
+        return format!("Nothing has to be recovered.{vault}");
+    }
+    format!("{}{vault}", whole(all))
+}
+
+/// What is lost for good, what nobody can say, and when the others are back.
+fn whole(all: &Dependencies) -> String {
+    let of = |wanted: fn(&DependsOn) -> bool| -> Vec<&WorkloadId> {
+        let rows = all.rows.iter().filter(|r| r.verdict >= Verdict::Recoverable && wanted(r));
+        rows.map(|r| &r.workload).collect()
     };
-    format!("{whole}{vault}")
+    let lost = of(|r| r.ends.is_none() && r.verdict == Verdict::Lost);
+    let unknown = of(|r| r.ends.is_none() && r.verdict != Verdict::Lost);
+    let be = |n: usize| if n == 1 { "is" } else { "are" };
+    let mut said = Vec::new();
+    if !lost.is_empty() {
+        said.push(format!("{} {} lost.", names(&lost, " and "), be(lost.len())));
+    }
+    if !unknown.is_empty() {
+        said.push(format!("When {} {} back, nobody can say.", names(&unknown, " and "), be(unknown.len())));
+    }
+    let last = all.rows.iter().filter_map(|r| r.ends).max();
+    if let (Some(last), Some(who)) = (last, all.dominates()) {
+        let rest = if said.is_empty() { "All are" } else { "All others are" };
+        said.push(format!("{rest} back in {last}; {who} decides that."));
+    }
+    said.join(" ")
 }
 
 /// `critical path  impact → orders 2m 30s → checkout 6m`
@@ -124,15 +132,15 @@ fn names<T: ToString>(all: &[T], and: &str) -> String {
 }
 
 fn order(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, all: &Dependencies) {
-    let bar = (area.width / 3).clamp(12, 70);
+    let bar = (area.width / 3).clamp(18, 70);
     let columns = [
         num("WAVE", 4, 4, 3),
         col("WORKLOAD", 12, 28, 0),
-        col(if all.scenario.is_empty() { "IF HOME IS LOST" } else { "VERDICT" }, 13, 16, 0),
+        col(if all.scenario.is_empty() { "IF HOME LOST" } else { "VERDICT" }, 13, 16, 0),
         col("WAITS FOR", 9, 30, 2),
         num("TAKEN", 5, 8, 4),
         num("BACK IN", 7, 9, 0),
-        col("FROM IMPACT ON", bar, bar, 1),
+        col(if cx.sym().unicode { "▒ WAITS █ RECOVERS" } else { "= WAITS # RECOVERS" }, bar, bar, 1),
     ];
     let longest = all.rows.iter().filter_map(|r| r.ends).max().unwrap_or(Dur::ZERO);
     let rows = &cx.app.rows;

@@ -59,9 +59,15 @@ fn waiting(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let mut flow = Flow::new(buf, area);
     flow.heading(cx, "No incident is declared");
     let Some(real) = &app.real else {
-        flow.sentence(Span::raw(""), "Nothing has been seen yet.", cx.role(Role::Dim));
+        let rest = flow.rest();
+        super::unseen(cx, buf, rest, "Nothing has been judged yet.");
         return;
     };
+    if real.regions.is_empty() {
+        let none = "No region is declared, so none can be lost. Write them into regions.toml.";
+        flow.sentence(Span::raw(""), none, cx.role(Role::Dim));
+        return;
+    }
     let trouble = |r: &RegionId| {
         let scenario = Scenario::gone([r.as_str()]);
         let bad = hit(app, &scenario).any(|w| w.state == State::Critical);

@@ -8,7 +8,6 @@ use crate::{
     ui::{
         Cx, Role,
         flow::{Flow, heading},
-        frame::capital,
         table::{Column, Table, col, one},
     },
 };
@@ -46,7 +45,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let Some(problem) = chosen.and_then(|l| l.problem.as_ref()).filter(|_| detail > 0) else { return };
     let mut flow = Flow::new(buf, Rect { y: rest.bottom() - detail, height: detail, ..rest });
     flow.heading(cx, &problem.subject);
-    flow.sentence(Span::raw(""), &capital(&format!("{}.", problem.what)), cx.role(Role::Strong));
+    flow.sentence(Span::raw(""), &cx.sentence(&problem.what), cx.role(Role::Strong));
     if !problem.why.is_empty() {
         flow.sentence(cx.span("why          ", Role::Dim), &problem.why, cx.role(Role::Text));
     }

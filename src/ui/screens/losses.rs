@@ -1,9 +1,12 @@
 //! Every single loss beside the others, worst first: what to fear most.
 
-use lifeboat_core::assess::{LossOf, LossRow, Verdict};
+use lifeboat_core::{
+    assess::{LossOf, LossRow, Reason, Verdict},
+    model::Dur,
+};
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{empty, top};
+use super::{top, unseen};
 use crate::ui::{
     Cx, Role,
     flow::{Flow, heading},
@@ -11,12 +14,12 @@ use crate::ui::{
 };
 
 const COLUMNS: [Column; 6] = [
-    col("IF THIS IS GONE", 14, 34, 0),
-    col("WORST", 11, 14, 0),
-    col("WORKLOADS TOUCHED", 16, 44, 1),
-    num("ALL BACK IN", 8, 12, 2),
-    col("WAITING FOR", 8, 24, 3),
-    col("HIDDEN", 8, u16::MAX, 4),
+    col("IF GONE", 12, 34, 0),
+    col("WORST", 13, 14, 0),
+    col("WORKLOADS TOUCHED", 30, 54, 1),
+    num("BACK IN", 7, 12, 2),
+    col("WAITING FOR", 11, 24, 3),
+    col("HIDDEN", 24, u16::MAX, 4),
 ];
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
@@ -25,12 +28,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let (_, rest) = top(area, 1);
     let all = cx.app.comparison.as_ref().map_or(&[][..], |c| &c.rows);
     if rows.is_empty() {
-        let why = if cx.app.live {
-            "There is nothing to lose: no region is declared."
-        } else {
-            "Nothing has been seen yet."
-        };
-        empty(cx, buf, rest, why);
+        unseen(cx, buf, rest, "There is nothing to lose: no region is declared.");
         return;
     }
     // What is selected is told right below the lines, with a line of air between.
@@ -72,7 +70,7 @@ fn counts(cx: &Cx<'_>, row: &LossRow) -> Cell {
     let touched = row.counts.iter().rev().filter(|(v, n)| *n > 0 && *v > Verdict::Unaffected);
     let mut spans: Vec<Span<'static>> = Vec::new();
     for (verdict, n) in touched {
-        let air = if spans.is_empty() { "" } else { "  " };
+        let air = if spans.is_empty() { "" } else { " " };
         spans.push(cx.span(format!("{air}{n} {verdict}"), cx.verdict_role(*verdict)));
     }
     if spans.is_empty() { one(cx.span("none", Role::Dim)) } else { spans }
@@ -80,7 +78,16 @@ fn counts(cx: &Cx<'_>, row: &LossRow) -> Cell {
 
 /// What becomes of each workload that the selected loss touches.
 fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
-    flow.heading(cx, &format!("If {} were gone", row.lost));
+    let back = match (row.critical_path, &row.dominates) {
+        (Some(path), Some(last)) => format!(": all back in {path}, and {last} decides that"),
+        (Some(path), None) => format!(": all back in {path}"),
+        (None, _) => String::new(),
+    };
+    flow.heading(cx, &format!("If {} were gone{back}", row.lost));
+    if row.vault_lost {
+        let lead = cx.span(format!("{:<13}", "hidden"), Role::Warning);
+        flow.sentence(lead, "The journal's vault has its majority there.", cx.role(Role::Text));
+    }
     if row.workloads.is_empty() {
         flow.sentence(Span::raw(""), "No workload would notice.", cx.role(Role::Dim));
     }
@@ -98,14 +105,21 @@ fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
 fn words(one: &LossOf) -> String {
     let into = one.to.as_ref().map_or_else(String::new, |to| format!(" into {to}"));
     let loss = match (one.verdict, one.loss.upper) {
+        (Verdict::Recoverable | Verdict::Breach, Some(Dur::ZERO)) => ", losing nothing".to_owned(),
         (Verdict::Recoverable | Verdict::Breach, Some(upper)) => format!(", losing up to {upper}"),
         _ => String::new(),
     };
-    let why = one.reasons.iter().chain(&one.hidden).next().map(|reason| format!(": {reason}"));
-    let why = match (why, one.verdict) {
-        (Some(why), _) => why,
+    // What decides comes before what is wrong besides.
+    let decides = |r: &&Reason| one.verdict == Verdict::Lost && matches!(r, Reason::NothingSurvives { .. });
+    let all = || one.reasons.iter().chain(&one.hidden);
+    let why = match (all().find(decides).or(all().next()), one.verdict) {
+        (Some(why), Verdict::Exposed) => {
+            format!(" runs on; should what serves it now be lost as well: {why}")
+        }
+        (Some(why), _) => format!(": {why}"),
         (None, Verdict::Lost) => ": no region is left to bring it back in".to_owned(),
         (None, _) => String::new(),
     };
+    let into = if one.verdict == Verdict::Exposed { String::new() } else { into };
     format!("{}{into}{loss}{why}.", one.workload)
 }

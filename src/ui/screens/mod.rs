@@ -20,7 +20,7 @@ use lifeboat_core::model::*;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Cx, Role, flow::Flow};
-use crate::app::Screen;
+use crate::app::{Action, Screen, Trust};
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     match cx.app.screen() {
@@ -42,12 +42,52 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
 
 /// One calm sentence where there is nothing to list.
 fn empty(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, text: &str) {
-    let text = match cx.app.filter() {
-        "" => text.to_owned(),
-        filter => format!("No line holds \"{filter}\". Esc shows all again."),
+    say(cx, buf, area, unread(cx), text);
+}
+
+/// The same on a page that is about what was seen.
+fn unseen(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, text: &str) {
+    say(cx, buf, area, not_seen(cx), text);
+}
+
+fn say(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, waits: Option<String>, text: &str) {
+    let text = match (waits, cx.app.filter()) {
+        (Some(why), _) => why,
+        (None, "") => text.to_owned(),
+        (None, filter) => format!("No line holds \"{filter}\". Esc shows all again."),
     };
     let mut flow = Flow::new(buf, area);
     flow.sentence(cx.span("  ", Role::Dim), &text, cx.role(Role::Dim));
+}
+
+/// Why there is no estate yet that a page could be about.
+fn unread(cx: &Cx<'_>) -> Option<String> {
+    match (&cx.app.trust, &cx.app.estate) {
+        (_, Some(_)) => None,
+        (Trust::Refused(problem), None) => {
+            let key = cx.app.keymap.keys(Action::GoLog).first();
+            let where_ = key.map_or_else(String::new, |key| format!(" {key} tells where."));
+            Some(format!("The estate cannot be read: {}.{where_}", problem.what))
+        }
+        (_, None) => Some("Reading the estate.".to_owned()),
+    }
+}
+
+/// Why nothing was seen yet.
+fn not_seen(cx: &Cx<'_>) -> Option<String> {
+    let waits = || match &cx.app.trust {
+        _ if cx.app.live => None,
+        Trust::Refused(problem) => Some(format!("Nothing is asked of this estate: {}.", problem.next)),
+        _ => Some("Nothing has been seen yet; the first answers are on their way.".to_owned()),
+    };
+    unread(cx).or_else(waits)
+}
+
+/// What went wrong, why, and what to do next.
+fn failed(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, problem: &Problem) {
+    let mut flow = Flow::new(buf, area);
+    let sign = cx.span(format!("{} ", cx.sym().critical), Role::Critical);
+    flow.sentence(sign, &problem.to_string(), cx.role(Role::Text));
 }
 
 /// Splits off the top `lines` of an area.

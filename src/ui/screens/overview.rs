@@ -18,11 +18,10 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{empty, sides, top};
+use super::{sides, top, unseen};
 use crate::ui::{
     Cx, Role,
     flow::{Flow, heading, put},
-    frame::capital,
     map,
     table::{Cell, Column, Table, col, num, one},
 };
@@ -147,12 +146,7 @@ const COLUMNS: [Column; 9] = [
 fn workloads(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, rows: u16) {
     let app = cx.app;
     if rows == 0 {
-        let text = match (app.live, &app.estate) {
-            (false, None) => "Reading the estate.",
-            (false, Some(_)) => "Nothing has been seen yet; the first answers are on their way.",
-            _ => "This estate has no workloads yet. Write one into workloads/.",
-        };
-        empty(cx, buf, area, text);
+        unseen(cx, buf, area, "This estate has no workloads yet. Write one into workloads/.");
         return;
     }
     // The reasons of the selected one are spelled out where there is room.
@@ -234,9 +228,13 @@ fn why(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         return;
     };
     let judged = view.verdict.as_ref().unwrap_or(&view.if_home_lost);
-    flow.sentence(cx.span(&lead, Role::Dim), &super::workload::in_words(view, judged), cx.role(Role::Text));
+    flow.sentence(
+        cx.span(&lead, Role::Dim),
+        &super::workload::in_words(cx, view, judged),
+        cx.role(Role::Text),
+    );
     let more = judged.reasons.iter().filter(|r| !view.reasons.contains(r));
     for reason in view.reasons.iter().chain(more) {
-        flow.sentence(cx.span(&lead, Role::Dim), &capital(&format!("{reason}.")), cx.role(Role::Text));
+        flow.sentence(cx.span(&lead, Role::Dim), &cx.sentence(&reason.to_string()), cx.role(Role::Text));
     }
 }

@@ -46,7 +46,10 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, key: &CopyKey) {
         );
     }
     match cx.app.points.get(key) {
-        None => flow.sentence(cx.span("", Role::Dim), "The repository is being read.", cx.role(Role::Dim)),
+        None => {
+            let rest = flow.rest();
+            empty(cx, flow.buf, rest, "The repository is being read.");
+        }
         Some(Err(problem)) => {
             let text = format!(
                 "{}: {}. {} Next: {}. [{}]",

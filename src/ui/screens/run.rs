@@ -16,13 +16,12 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{empty, precheck, runs::state_role, sides, top};
+use super::{empty, failed, precheck, runs::state_role, sides, top};
 use crate::{
     app::{Layer, Piece, Purpose, filled, of_run, pieces},
     ui::{
         Cx, Role, clock_text,
         flow::{Flow, put, put_right, wrap},
-        frame::capital,
         layers,
         table::{first_shown, shorten},
     },
@@ -30,7 +29,12 @@ use crate::{
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, id: &RunId) {
     let Some(view) = cx.app.views.get(id) else {
-        empty(cx, buf, area, "The run is being read.");
+        let about = |p: &&Problem| p.subject.contains(id.as_str());
+        let problem = cx.app.log.iter().filter_map(|line| line.problem.as_ref()).find(about);
+        match problem {
+            Some(problem) => failed(cx, buf, area, problem),
+            None => empty(cx, buf, area, "The run is being read."),
+        }
         return;
     };
     let (head, rest) = top(area, 2);
@@ -189,12 +193,12 @@ fn step(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
         }
     }
     if let Some(reason) = &step.reason {
-        flow.sentence(Span::raw(""), &capital(reason), cx.role(Role::Text));
+        flow.sentence(Span::raw(""), &cx.capital(reason), cx.role(Role::Text));
     }
     if let Some(doing) = &view.doing {
         flow.sentence(
             cx.span(format!("{} ", cx.sym().running), Role::Accent),
-            &capital(doing),
+            &cx.capital(doing),
             cx.role(Role::Text),
         );
     }
@@ -229,7 +233,7 @@ fn counted(what: &str, value: &serde_json::Value) -> String {
 /// How it ended.
 fn over(cx: &Cx<'_>, flow: &mut Flow<'_>, run: &Run) {
     flow.heading(cx, "The run is over");
-    flow.line(&cx.line(&[(&capital(&run.state.as_str().replace('_', " ")), state_role(run.state))]));
+    flow.line(&cx.line(&[(&cx.capital(&run.state.as_str().replace('_', " ")), state_role(run.state))]));
     let rta = run.rta(cx.app.now);
     let text = match run.rto_target {
         _ if run.mode == Mode::DryRun => {

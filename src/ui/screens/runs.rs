@@ -2,7 +2,8 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{empty, moment, top};
+use super::{empty, moment, top, unseen};
+use crate::app::Trust;
 use crate::ui::{
     Cx, Role,
     flow::heading,
@@ -34,7 +35,9 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     let (_, rest) = top(area, 1);
     let rows = &cx.app.rows;
     if rows.is_empty() {
-        empty(cx, buf, rest, "There has been no run yet. A dry run of a runbook changes nothing.");
+        let refused = matches!(cx.app.trust, Trust::Refused(_));
+        let waits = if refused { unseen } else { empty };
+        waits(cx, buf, rest, "There has been no run yet. A dry run of a runbook changes nothing.");
         return;
     }
     Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, rest, |n| {

@@ -4,12 +4,11 @@
 use lifeboat_core::{assess::past::Plot, model::*};
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{empty, top};
+use super::{empty, failed, top};
 use crate::app::{Remembered, STALE_AFTER};
 use crate::ui::{
     Cx, Role,
     flow::{Flow, heading},
-    frame::capital,
     plot,
     table::{Cell, Column, Table, col, num, one},
 };
@@ -32,12 +31,6 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, workload: &WorkloadId) {
         Some(Err(problem)) => failed(cx, buf, rest, problem),
         Some(Ok(past)) => remembered(cx, buf, rest, past),
     }
-}
-
-fn failed(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, problem: &Problem) {
-    let mut flow = Flow::new(buf, area);
-    let sign = cx.span(format!("{} ", cx.sym().critical), Role::Critical);
-    flow.sentence(sign, &problem.to_string(), cx.role(Role::Text));
 }
 
 fn remembered(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, past: &Remembered) {
@@ -93,10 +86,19 @@ fn selected(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, past: &Remembered, plot: 
     let limit = plot.limit.map(|l| format!(" It should stay below {}.", plot.measure.text(l)));
     let text = match seen {
         Some(seen) => format!("{seen}. It {}.{}{stale}", plot.words(), limit.unwrap_or_default()),
-        None => format!("{}.{stale}", capital(&plot.words())),
+        None => format!("{}{stale}", cx.sentence(&plot.words())),
     };
     let text = text.replace("It too few values to say", "Too few values to say how it moves");
     flow.sentence(Span::raw(""), &text, cx.role(Role::Text));
+    // One dot is no picture.
+    if plot.values.len() < 2 {
+        let once = match plot.values.is_empty() {
+            true => "There is nothing to draw yet: every look adds a value.",
+            false => "It was seen once so far: a picture needs two values, and every look adds one.",
+        };
+        flow.sentence(Span::raw(""), once, cx.role(Role::Dim));
+        return;
+    }
     let rest = flow.rest();
     plot::draw(cx, buf, rest, plot);
 }

@@ -8,18 +8,17 @@ use lifeboat_core::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{empty, sides, stores::cost, top};
+use super::{empty, sides, stores::cost, top, unseen};
 use crate::app::copies as copies_of;
 use crate::ui::{
     Cx, Role, bar,
     flow::{Flow, heading},
-    frame::capital,
     table::{Cell, Column, Table, col, num, one},
 };
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, id: &WorkloadId) {
     let Some(view) = cx.app.shown.iter().flat_map(|a| &a.workloads).find(|w| w.id == *id) else {
-        empty(cx, buf, area, "Nothing has been seen of this workload yet.");
+        unseen(cx, buf, area, "This estate has no such workload any more.");
         return;
     };
     let rows = u16::try_from(cx.app.rows.len()).unwrap_or(u16::MAX);
@@ -64,7 +63,7 @@ fn standing(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
     }
     let lead = format!("{} ", cx.sym().dot);
     for reason in &view.reasons {
-        flow.sentence(cx.span(&lead, Role::Dim), &capital(&format!("{reason}.")), cx.role(Role::Text));
+        flow.sentence(cx.span(&lead, Role::Dim), &cx.sentence(&reason.to_string()), cx.role(Role::Text));
     }
     flow.gap();
     flow.rest()
@@ -93,8 +92,8 @@ fn health_words(cx: &Cx<'_>, health: &HealthView) -> Vec<Span<'static>> {
 }
 
 /// The verdict as a sentence of its own.
-pub fn in_words(view: &WorkloadView, judged: &Judged) -> String {
-    capital(&words(view, judged))
+pub fn in_words(cx: &Cx<'_>, view: &WorkloadView, judged: &Judged) -> String {
+    cx.capital(&words(view, judged))
 }
 
 /// The verdict as the rest of a sentence a person can act on.
@@ -125,7 +124,7 @@ fn recovery(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
     let mut flow = Flow::new(buf, area);
     flow.heading(cx, if view.verdict.is_some() { "In this scenario" } else { "If its home is lost" });
     flow.sentence(cx.verdict(judged.verdict), "", cx.role(Role::Text));
-    flow.sentence(Span::raw(""), &in_words(view, judged), cx.role(Role::Text));
+    flow.sentence(Span::raw(""), &in_words(cx, view, judged), cx.role(Role::Text));
     flow.gap();
     let rest = flow.rest();
     bar::loss(cx, flow.buf, Rect { height: rest.height.min(2), ..rest }, judged.loss, view.rpo.target);
@@ -176,7 +175,7 @@ fn recovery(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
         );
     }
     for reason in judged.reasons.iter().filter(|r| !view.reasons.contains(r)) {
-        flow.sentence(cx.span(&lead, Role::Dim), &capital(&format!("{reason}.")), cx.role(Role::Text));
+        flow.sentence(cx.span(&lead, Role::Dim), &cx.sentence(&reason.to_string()), cx.role(Role::Text));
     }
     for assumption in &judged.assumptions {
         let assumption = assumption.to_string();

@@ -17,6 +17,15 @@ fn finding(rule: &str, severity: State, subject: &str, message: String) -> Findi
     }
 }
 
+impl super::Assessment {
+    /// What all findings are known by over time, those that somebody accepted
+    /// among them.
+    pub fn found(&self) -> std::collections::BTreeSet<String> {
+        let accepted = self.accepted.iter().map(|a| &a.finding);
+        self.findings.iter().chain(accepted).map(|f| crate::model::found(&f.rule, &f.subject)).collect()
+    }
+}
+
 /// `add`: the state that the workload takes from it, and the reason where it is
 /// not said elsewhere.
 pub(crate) fn of_workload(

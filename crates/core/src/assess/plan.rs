@@ -33,7 +33,7 @@ pub(crate) struct PlanStep {
 }
 
 /// How deep runbooks may call each other; cycles are refused at loading.
-const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 8;
 
 pub(crate) fn all(estate: &Estate) -> Vec<Plan> {
     (0..estate.runbooks.len()).map(|n| Plan::of(estate, n, DEPTH)).collect()
@@ -91,7 +91,7 @@ fn duration(step: &StepPlan, key: &str) -> Option<Dur> {
 }
 
 /// As declared, without waiting for approvals.
-fn own_time(estate: &Estate, step: &StepPlan, depth: usize) -> Option<Dur> {
+pub(super) fn own_time(estate: &Estate, step: &StepPlan, depth: usize) -> Option<Dur> {
     let once = match step.kind.as_str() {
         // How long an approval is waited for is the most that it takes.
         "approve" => step.takes.or(duration(step, "within")),

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Anomaly, CopyKey, Dur, LinkKey, RegionId, RunId, RunbookId, StepId, StoreId, Time, WorkloadId};
+use super::{
+    Acknowledged, Anomaly, CopyKey, Dur, LinkKey, RegionId, RunId, RunbookId, StepId, StoreId, Time,
+    WorkloadId,
+};
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -17,9 +20,25 @@ pub struct Learned {
     pub timings: Timings,
     /// What is not as it used to be and nobody has acknowledged.
     pub anomalies: Vec<Anomaly>,
+    /// Those that somebody has acknowledged.
+    pub acknowledged: Vec<Quiet>,
+    /// Since when each finding stands without a break, by `found`.
+    pub since: BTreeMap<String, Time>,
     pub copies: BTreeMap<CopyKey, CopyTrend>,
     pub lags: BTreeMap<LinkKey, LagTrend>,
     pub stores: BTreeMap<StoreId, StoreTrend>,
+}
+
+/// An anomaly with the word that it is as it should be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quiet {
+    pub anomaly: Anomaly,
+    pub said: Acknowledged,
+}
+
+/// What a finding is known by over time: its message holds figures that move.
+pub fn found(rule: &str, subject: &str) -> String {
+    format!("{rule} {subject}")
 }
 
 /// How often something went well.

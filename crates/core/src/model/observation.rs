@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, Learned, Observed, Posture, RegionId, StoreId, Summarised, Time, WorkloadId};
+use super::{AssetId, Dur, Learned, Observed, Posture, RegionId, StoreId, Summarised, Time, WorkloadId};
 
 /// One copy of an asset, by its place in the estate file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +71,7 @@ pub struct Observations {
 pub trait Watched {
     fn last_attempt(&self) -> Option<Time>;
     fn last_seen(&self) -> Option<Time>;
+    fn every(&self) -> Dur;
 }
 
 impl<T> Watched for Observed<T> {
@@ -79,6 +80,9 @@ impl<T> Watched for Observed<T> {
     }
     fn last_seen(&self) -> Option<Time> {
         self.get(Time::UNIX_EPOCH).0.map(|s| s.at)
+    }
+    fn every(&self) -> Dur {
+        Observed::every(self)
     }
 }
 
@@ -91,6 +95,13 @@ impl Observations {
     /// while any source was never answered.
     pub fn oldest(&self) -> Option<Time> {
         self.all().map(Watched::last_seen).min().flatten()
+    }
+    /// Whether any source was last answered so long ago that it is stale: five
+    /// times as long as it is asked.
+    pub fn any_stale(&self, now: Time) -> bool {
+        let old =
+            |o: &dyn Watched| o.last_seen().is_some_and(|at| Dur::between(at, now) > o.every().times(5));
+        self.all().any(old)
     }
     /// How many sources have never been tried.
     pub fn untried(&self) -> usize {

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AssetId, CopyKey, Dur, LinkKey, PointKind, PointState, RegionId, RunId, RunbookId, RunbookKind, Severity,
-    StepId, StoreId, Time, WorkloadId,
+    AssetId, CopyKey, Dur, LinkKey, Packed, PointKind, PointState, RegionId, RunId, RunbookId, RunbookKind,
+    Severity, StepId, StoreId, Time, WorkloadId,
 };
 
 /// A figure that is kept over time.
@@ -126,6 +126,8 @@ pub struct PastPoint {
     pub started_at: Option<Time>,
     pub completed_at: Option<Time>,
     pub size_bytes: Option<u64>,
+    #[serde(default)]
+    pub packed: Option<Packed>,
     pub state: PointState,
     pub first_seen: Time,
     /// When a look first no longer found it.
@@ -214,6 +216,10 @@ const LIKE: f64 = 0.2;
 const QUIET: Dur = Dur::secs(7 * 86_400);
 
 impl Acknowledged {
+    /// Until when it holds; `None` for as long as its object is as it was.
+    pub fn until(&self) -> Option<Time> {
+        self.object.is_none().then(|| self.at + QUIET)
+    }
     /// Whether it covers this one: the same object, or a figure like the one
     /// that was acknowledged.
     pub fn covers(&self, found: &Anomaly, now: Time) -> bool {

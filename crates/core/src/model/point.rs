@@ -70,10 +70,33 @@ pub struct Point {
     pub completed_at: Option<Time>,
     /// What the source held, in bytes, where the tool says so, else what is stored.
     pub size_bytes: Option<u64>,
+    /// Where the tool tells both figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Packed>,
     pub state: PointState,
     /// Why it is in that state; empty where `usable`.
     pub reason: String,
     pub depends_on: Vec<String>,
+}
+
+/// What this one point took from its source, and what that became in the
+/// store, both in bytes: data that was encrypted at the source packs no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packed {
+    pub source: u64,
+    pub stored: u64,
+}
+
+impl Packed {
+    /// `None` where one is not told or nothing was taken.
+    pub fn of(source: Option<u64>, stored: Option<u64>) -> Option<Self> {
+        let (source, stored) = source.zip(stored).filter(|(source, stored)| *source > 0 && *stored > 0)?;
+        Some(Self { source, stored })
+    }
+    /// The part of its source's size that it takes.
+    pub fn ratio(self) -> f64 {
+        self.stored as f64 / self.source as f64
+    }
 }
 
 /// A span any instant of which can be restored; both ends included.
@@ -159,6 +182,7 @@ mod tests {
             started_at: None,
             completed_at: Some(t(at)),
             size_bytes: None,
+            packed: None,
             state,
             reason: "why".to_owned(),
             depends_on: Vec::new(),

@@ -75,6 +75,7 @@ pub enum Check {
     ScheduleMet,
     NoErrors,
     Frequency,
+    SuccessRate,
     RetentionMin,
     RetentionMax,
     LegalHold,

@@ -171,6 +171,7 @@ mod tests {
             started_at: Some(t(n * 10 - 3)),
             completed_at: Some(t(n * 10)),
             size_bytes: None,
+            packed: None,
             state: PointState::Usable,
             reason: String::new(),
             depends_on: if n > 1 { vec![(n - 1).to_string()] } else { vec![] },

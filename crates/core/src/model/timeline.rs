@@ -294,6 +294,7 @@ mod tests {
             started_at: None,
             completed_at: Some(t(at)),
             size_bytes: None,
+            packed: None,
             state,
             reason: String::new(),
             depends_on: Vec::new(),

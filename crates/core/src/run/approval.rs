@@ -44,6 +44,23 @@ fn level(verb: &Verb) -> Level {
     }
 }
 
+/// By role alone.
+fn level_among(people: &[Operator], by: &OperatorId) -> Level {
+    let Some(person) = people.iter().find(|p| p.id == *by) else { return Level::Anybody };
+    let acts = |role: &String| !matches!(role.as_str(), "observer" | "approver");
+    match &person.roles {
+        roles if roles.is_empty() || roles.iter().any(acts) => Level::Operator,
+        roles if roles.iter().any(|r| r == "approver") => Level::Approver,
+        _ => Level::Anybody,
+    }
+}
+
+/// Whether a person's role lets them act outside of any run: where nobody is
+/// named, whoever is there may.
+pub fn may_act(people: &[Operator], by: &OperatorId) -> bool {
+    people.is_empty() || level_among(people, by) >= Level::Operator
+}
+
 impl Machine {
     /// Whether this person may ask for this, whatever state the run is in.
     pub(super) fn may(&self, by: &OperatorId, verb: &Verb) -> Result<(), String> {
@@ -71,13 +88,7 @@ impl Machine {
         if self.emergency.contains(by) || self.run.by == *by {
             return Level::Operator;
         }
-        let Some(person) = self.people.iter().find(|p| p.id == *by) else { return Level::Anybody };
-        let acts = |role: &String| !matches!(role.as_str(), "observer" | "approver");
-        match &person.roles {
-            roles if roles.is_empty() || roles.iter().any(acts) => Level::Operator,
-            roles if roles.iter().any(|r| r == "approver") => Level::Approver,
-            _ => Level::Anybody,
-        }
+        level_among(&self.people, by)
     }
 
     pub(super) fn is_known(&self, who: &OperatorId) -> bool {

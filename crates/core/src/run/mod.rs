@@ -37,6 +37,7 @@ mod state;
 mod verb;
 mod verbs;
 
+pub use approval::may_act;
 pub use ask::{Ask, AskKind};
 pub use begin::{Begin, begin};
 pub use edit::edited;

@@ -39,6 +39,7 @@ impl<'a> Learner<'a> {
         let Some(def) = self.estate.copy(key) else { return };
         let (subject, now) = (copy_subject(self.estate, key), self.now);
         point::sizes(&subject, past, found);
+        point::ratios(&subject, past, found);
         point::durations(&subject, past, found);
         kept::missed(&subject, def, past, now, found);
         kept::count(&subject, past, found);
@@ -109,7 +110,15 @@ impl<'a> Learner<'a> {
         }
         room::quotas(self.estate, &self.learned.stores, &mut self.learned.anomalies);
         let (said, now) = (self.acknowledged, self.now);
-        self.learned.anomalies.retain(|found| !said.iter().any(|a| a.covers(found, now)));
+        let (mut open, mut quiet) = (Vec::new(), Vec::new());
+        for anomaly in std::mem::take(&mut self.learned.anomalies) {
+            // The newest word counts: it may hold longer.
+            match said.iter().filter(|a| a.covers(&anomaly, now)).max_by_key(|a| a.at) {
+                Some(said) => quiet.push(Quiet { anomaly, said: said.clone() }),
+                None => open.push(anomaly),
+            }
+        }
+        (self.learned.anomalies, self.learned.acknowledged) = (open, quiet);
         self.learned
     }
 }
@@ -200,7 +209,12 @@ fn success(past: &CopyPast, from: Time) -> Rate {
 
 /// Adds what is not as it used to be to an assessment's findings.
 pub(crate) fn apply(learned: &Learned, findings: &mut Vec<Finding>) {
-    findings.extend(learned.anomalies.iter().map(|a| Finding {
+    findings.extend(learned.anomalies.iter().map(finding));
+}
+
+/// An anomaly as it stands among the findings.
+pub fn finding(a: &Anomaly) -> Finding {
+    Finding {
         rule: a.rule.clone(),
         severity: match a.severity {
             Severity::Warning => State::Warning,
@@ -214,5 +228,5 @@ pub(crate) fn apply(learned: &Learned, findings: &mut Vec<Finding>) {
         observed: Some(a.observed.clone()),
         expected: Some(a.expected.clone()),
         clause: None,
-    }));
+    }
 }

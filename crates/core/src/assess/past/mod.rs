@@ -16,8 +16,8 @@ mod tests;
 
 pub use cost::{Costs, copy_costs, together};
 pub use fit::{Fit, Usual, theil_sen};
-pub use learn::Learner;
 pub(crate) use learn::apply;
+pub use learn::{Learner, finding};
 pub use plot::{Measure, Plot, plots};
 pub use room::when;
 

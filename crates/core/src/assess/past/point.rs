@@ -14,6 +14,9 @@ const NEWEST: usize = 5;
 /// the points before were.
 const PART: f64 = 0.25;
 
+/// Of less, in bytes, how well it packs says nothing: headers weigh too much.
+const LEAST_PACKED: u64 = 64 << 10;
+
 /// One point's place in time and its figure.
 type Value<'a> = (&'a PastPoint, f64, f64);
 
@@ -80,6 +83,38 @@ pub fn sizes(subject: &str, past: &CopyPast, found: &mut Vec<Anomaly>) {
                 message: format!("point {} is far {how} than the {} before it", point.id, held.n),
                 observed: bytes(value).to_string(),
                 expected: format!("about {} ({} to {})", bytes(held.usual.middle), bytes(low), bytes(high)),
+                value: Some(value),
+            });
+        }
+    }
+}
+
+/// What packs otherwise than it used to: data that was encrypted at its source,
+/// or is no longer what it was, packs badly; empty data packs well.
+pub fn ratios(subject: &str, past: &CopyPast, found: &mut Vec<Anomaly>) {
+    let packs = |p: &PastPoint| p.packed.filter(|p| p.source >= LEAST_PACKED).map(|p| 100.0 * p.ratio());
+    for kind in by_kind(&past.points, packs) {
+        for n in 0..kind.len().min(NEWEST) {
+            let (point, _, value) = kind[n];
+            if point.gone_at.is_some() {
+                continue;
+            }
+            let Some(held) = held(kind[n], &kind[n + 1..]) else { continue };
+            let (low, high) = held.usual.range();
+            let how = if held.z < 0.0 { "far better" } else { "far worse" };
+            let part = |v: f64| format!("{:.0} %", v.max(0.0));
+            let expected = format!("about {} ({} to {})", part(held.usual.middle), part(low), part(high));
+            found.push(Anomaly {
+                rule: "anomaly-compression".to_owned(),
+                severity: Severity::Warning,
+                subject: subject.to_owned(),
+                object: Some(point.id.clone()),
+                message: format!(
+                    "point {} packs {how} than the {} before it: its data is of another kind than it was",
+                    point.id, held.n
+                ),
+                observed: format!("{} of what it took from its source", part(value)),
+                expected,
                 value: Some(value),
             });
         }

@@ -38,6 +38,7 @@ fn point(n: i64, size: u64) -> PastPoint {
         started_at: Some(t(n * HOUR - 120 - n % 5)),
         completed_at: Some(t(n * HOUR)),
         size_bytes: Some(size),
+        packed: None,
         state: PointState::Usable,
         first_seen: t(n * HOUR + 60),
         gone_at: None,
@@ -148,6 +149,53 @@ fn a_backup_that_took_far_longer_is_named() {
     let mut past = points(40, steady);
     past.points[0].started_at = Some(t(39 * HOUR - 1_500));
     assert_eq!(found(past, t(40 * HOUR)), one("anomaly-duration", "p39"));
+}
+
+/// Each point takes ten MiB of its source, which become so many percent.
+fn packing(count: i64, percent: impl Fn(i64) -> u64) -> CopyPast {
+    let mut past = points(count, steady);
+    for (n, p) in past.points.iter_mut().rev().enumerate() {
+        p.packed = Packed::of(Some(10_000_000), Some(100_000 * percent(n as i64)));
+    }
+    past
+}
+
+#[test]
+fn what_packs_otherwise_than_it_used_to_is_told_with_what_was_expected() {
+    let now = t(40 * HOUR);
+    let usual = |n: i64| 38 + (n as u64 * 7) % 5;
+    assert_eq!(found(packing(40, usual), now), [], "as ever");
+    // Encrypted at its source: it packs no more.
+    let turned = packing(40, |n| if n == 39 { 100 } else { usual(n) });
+    assert_eq!(found(turned.clone(), now), one("anomaly-compression", "p39"));
+    let told = &learned(turned.clone(), now, &[]).anomalies[0];
+    assert_eq!(told.observed, "100 % of what it took from its source");
+    assert!(told.expected.starts_with("about 40 % ("), "{}", told.expected);
+    assert!(told.message.contains("packs far worse than the 30 before it"), "{}", told.message);
+    let empty = packing(40, |n| if n == 39 { 1 } else { usual(n) });
+    assert!(learned(empty, now, &[]).anomalies[0].message.contains("far better"));
+    // Where it is not recorded, where there are few, or where there is little, nothing is said.
+    assert_eq!(found(points(40, steady), now), []);
+    assert_eq!(found(packing(8, |n| if n == 7 { 100 } else { usual(n) }), now), []);
+    let mut little = turned.clone();
+    little.points.iter_mut().for_each(|p| {
+        p.packed = p.packed.map(|p| Packed { source: p.source / 1_000, stored: p.stored / 1_000 })
+    });
+    assert_eq!(found(little, now), []);
+    // Acknowledged, it learns: what is like it is known, what is not is told.
+    let said = |value: f64| Acknowledged {
+        rule: "anomaly-compression".into(),
+        subject: "w/db@s".into(),
+        object: Some("p12".into()),
+        value: Some(value),
+        by: "ada".into(),
+        why: "pictures are encrypted by the shop now".into(),
+        at: now,
+    };
+    assert_eq!(learned(turned.clone(), now, &[said(95.0)]).anomalies, []);
+    let quiet = learned(turned.clone(), now, &[said(95.0)]).acknowledged;
+    assert_eq!(quiet.iter().map(|q| &*q.said.by).collect::<Vec<_>>(), ["ada"]);
+    assert_eq!(learned(turned, now, &[said(60.0)]).anomalies.len(), 1, "sixty is not a hundred");
 }
 
 #[test]

@@ -75,7 +75,10 @@ fn places(a: OfAsset) -> usize {
 pub fn copies(_: &Look, rule: &Rule, a: OfAsset) -> Option<Wrong> {
     let least = rule.count.unwrap_or(3) as usize;
     let have = places(a);
-    let message = format!("with the original there are {have} of it");
+    let message = match have {
+        1 => "there is only the original of it".to_owned(),
+        n => format!("with the original there are {n} of it"),
+    };
     (needs_copies(a) && have < least)
         .then(|| Wrong::new(a.subject(), message).but(have, format!("at least {least}")))
 }

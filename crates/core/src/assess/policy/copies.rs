@@ -52,6 +52,26 @@ pub fn frequency(_: &Look, rule: &Rule, c: OfCopy) -> Option<Wrong> {
     (every > most).then(|| Wrong::new(c.subject(), message).but(every, format!("at least every {most}")))
 }
 
+/// Fewer in a month are no measure.
+const BACKUPS: u32 = 5;
+
+/// How many of the backups that ended within thirty days can be used. Where
+/// none ended there is no rate: `schedule-met` misses them.
+pub fn success_rate(look: &Look, rule: &Rule, c: OfCopy) -> Option<Wrong> {
+    let key = CopyKey {
+        workload: c.asset.workload.def.id.clone(),
+        asset: c.asset.def.id.clone(),
+        index: c.view.index,
+    };
+    let rate = look.seen.learned.copies.get(&key)?.success;
+    let least = rule.count.unwrap_or(95);
+    let good = rate.share().filter(|_| rate.all >= BACKUPS)? * 100.0;
+    let message = format!("of its last {} backups {} cannot be used", rate.all, rate.all - rate.good);
+    (good < f64::from(least)).then(|| {
+        Wrong::new(c.subject(), message).but(format!("{good:.0} %"), format!("at least {least} % of 30 days"))
+    })
+}
+
 pub fn retention_min(_: &Look, rule: &Rule, c: OfCopy) -> Option<Wrong> {
     let least = rule.within.unwrap_or(Dur::secs(35 * DAY));
     let Some(kept) = c.def.retention.as_ref().and_then(|r| r.min) else {

@@ -164,15 +164,16 @@ fn check(look: &Look, packs: &[Pack]) -> Vec<Finding> {
 /// Adds what the estate's packs find, takes out what its overrides accept, and
 /// lets a workload be no better than a warning while something about it stands.
 pub(crate) fn apply(estate: &Estate, seen: &Observations, now: Time, assessment: &mut Assessment) {
-    let anomalies = &seen.learned.anomalies;
-    if estate.packs.is_empty() && estate.overrides.is_empty() && anomalies.is_empty() {
+    let (anomalies, quiet) = (&seen.learned.anomalies, &seen.learned.acknowledged);
+    if estate.packs.is_empty() && estate.overrides.is_empty() && anomalies.is_empty() && quiet.is_empty() {
         return;
     }
     let found = check(&Look::new(estate, seen, now, &assessment.workloads), &estate.packs);
     let about = |f: &Finding| f.subject.split(['/', '@']).next().unwrap_or_default().to_owned();
     let mut findings = std::mem::take(&mut assessment.findings);
     findings.extend(found);
-    let (open, accepted) = settle(&estate.overrides, findings, now);
+    let (open, mut accepted) = settle(&estate.overrides, findings, now);
+    accepted.extend(quiet.iter().map(Accepted::acknowledged));
     // What judging itself found has moved the state already.
     let odd: HashSet<&str> = anomalies.iter().map(|a| a.rule.as_str()).collect();
     let counts = |f: &&Finding| f.rule.contains('/') || odd.contains(f.rule.as_str());
@@ -252,6 +253,7 @@ fn broken(look: &Look, rule: &Rule) -> Vec<Wrong> {
         Check::ScheduleMet => of_copies(copies::schedule_met),
         Check::NoErrors => of_copies(copies::no_errors),
         Check::Frequency => of_copies(copies::frequency),
+        Check::SuccessRate => of_copies(copies::success_rate),
         Check::RetentionMin => of_copies(copies::retention_min),
         Check::RetentionMax => of_copies(copies::retention_max),
         Check::LegalHold => of_copies(copies::legal_hold),

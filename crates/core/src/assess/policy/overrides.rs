@@ -6,12 +6,31 @@ use serde::{Deserialize, Serialize};
 use crate::assess::{Finding, State};
 use crate::model::*;
 
-/// A finding with what was said about it.
+/// A finding with what was said about it: by an override of the estate, or by
+/// a person who acknowledged an anomaly.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
     pub finding: Finding,
     pub reason: String,
     pub until: Option<Time>,
+    /// Who acknowledged it, and when; the estate's file does not tell who.
+    #[serde(default)]
+    pub by: Option<String>,
+    #[serde(default)]
+    pub at: Option<Time>,
+}
+
+impl Accepted {
+    pub fn acknowledged(quiet: &Quiet) -> Self {
+        let said = &quiet.said;
+        Self {
+            finding: crate::assess::past::finding(&quiet.anomaly),
+            reason: said.why.clone(),
+            until: said.until(),
+            by: Some(said.by.clone()),
+            at: Some(said.at),
+        }
+    }
 }
 
 /// `baseline/second-region`, or `second-region` in any pack.
@@ -34,7 +53,10 @@ pub fn settle(
         let about = overrides.iter().position(|o| is_about(o, &finding));
         about.into_iter().for_each(|n| used[n] = true);
         match about.map(|n| &overrides[n]).filter(holds) {
-            Some(o) => accepted.push(Accepted { finding, reason: o.reason.clone(), until: o.until }),
+            Some(o) => {
+                let (reason, until) = (o.reason.clone(), o.until);
+                accepted.push(Accepted { finding, reason, until, by: None, at: None });
+            }
             None => open.push(finding),
         }
     }

@@ -167,7 +167,7 @@ impl World {
 fn all_rules() -> Value {
     let checks = "objectives-declared rpo-met design-rpo rto-met home-loss-survived owned reviewed \
         dependencies-declared failover-runbook drilled residency protected second-region second-account \
-        second-provider copies media offline-or-immutable restore-verified scheduled schedule-met no-errors \
+        second-provider copies media offline-or-immutable restore-verified scheduled schedule-met no-errors success-rate \
         frequency retention-max legal-hold key-outside-home newest-locked encrypted-at-rest \
         encrypted-in-transit versioned-or-immutable immutable deletable-by-others not-public access-logged \
         location-as-declared managed no-orphans secrets-watched vault-spread";
@@ -183,6 +183,19 @@ fn all_rules() -> Value {
 fn a_well_kept_estate_breaks_no_rule() {
     let found = World::new().findings(all_rules());
     assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn a_rate_of_success_is_held_against_the_rule_once_there_are_enough_backups() {
+    for (good, all, broken) in [(29, 30, false), (28, 30, true), (0, 4, false), (4, 5, true), (0, 0, false)] {
+        let mut world = World::new();
+        success(&mut world, good, all);
+        let found = world.findings(json!([{"id": "r", "check": "success-rate", "count": 95}]));
+        assert_eq!(found.len(), usize::from(broken), "{good} of {all}: {found:#?}");
+        if let Some(one) = found.first() {
+            assert_eq!(one.expected.as_deref(), Some("at least 95 % of 30 days"));
+        }
+    }
 }
 
 type Turn = fn(&mut World);
@@ -204,6 +217,10 @@ fn first_copy(world: &mut World) -> &mut Value {
 fn only_one_copy(world: &mut World) {
     world.estate["workloads"][0]["asset"][0]["copy"].as_array_mut().expect("copies").truncate(1);
 }
+fn success(world: &mut World, good: u32, all: u32) {
+    let trend = CopyTrend { success: Rate { good, all }, ..CopyTrend::default() };
+    Arc::make_mut(&mut world.seen.learned).copies.insert(key(0), trend);
+}
 fn paris(world: &mut World) -> &mut Value {
     &mut world.estate["stores"][0]
 }
@@ -212,8 +229,15 @@ fn paris(world: &mut World) -> &mut Value {
 const ROWS: &[Row] = &[
     ("objectives-declared", |w| workload(w)["rto"] = Value::Null, W, "no RTO is declared", Warning),
     ("rpo-met", |w| workload(w)["rpo"] = json!("100ms"), W, "would be lost now", Warning),
+    ("rto-met", |w| w.estate["runbooks"][0]["step"][0]["takes"] = Value::Null, W,
+        "the step fence of go does not say how long it takes", Warning),
+    ("rto-met", |w| { workload(w)["runbooks"] = json!({}); w.estate["runbooks"] = json!([]); },
+        W, "no runbook says how it is brought back", Warning),
+    ("rpo-met", |w| { let db = &mut workload(w)["asset"][0]; db["copy"] = json!([]); db["replica"] = json!([]); },
+        W, "lost of db now: no copy and no replica of db survives the loss of its home", Warning),
     ("rto-met", |w| workload(w)["rto"] = json!("30s"), W, "its recovery takes about", Warning),
-    ("home-loss-survived", |w| workload(w)["rto"] = json!("30s"), W, "would be breach", Warning),
+    ("success-rate", |w| success(w, 28, 30), COPY, "of its last 30 backups 2 cannot be used", Warning),
+    ("home-loss-survived", |w| workload(w)["rto"] = json!("30s"), W, "comes back only in breach of what was asked: recovery would take", Warning),
     ("owned", |w| workload(w)["contacts"] = json!([]), W, "nobody is named who can be reached", Warning),
     ("reviewed", |w| workload(w)["reviewed"] = json!("2020-01-01"), W, "last reviewed on 2020-01-01", Warning),
     ("reviewed", |w| workload(w)["reviewed"] = Value::Null, W, "never reviewed", Warning),

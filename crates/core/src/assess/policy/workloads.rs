@@ -1,7 +1,8 @@
 //! Checks of a workload as a whole.
 
 use super::{Look, OfWorkload, Rule, Wrong};
-use crate::assess::Verdict;
+use crate::assess::plan::{DEPTH, own_time};
+use crate::assess::{Reason, Verdict};
 use crate::model::*;
 
 pub fn objectives_declared(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
@@ -17,7 +18,7 @@ pub fn objectives_declared(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
 pub fn rpo_met(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
     let target = w.view.rpo.target?;
     match w.view.rpo.actual.upper {
-        None => Some(Wrong::new(w.def.id.as_str(), "nobody can say what would be lost now").unseen()),
+        None => Some(Wrong::new(w.def.id.as_str(), unknown_loss(w)).unseen()),
         Some(actual) if actual > target => {
             let message = format!("up to {actual} of writes would be lost now");
             Some(Wrong::new(w.def.id.as_str(), message).but(actual, format!("at most {target}")))
@@ -32,10 +33,24 @@ pub fn design_rpo(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
     (design > target).then(|| Wrong::new(w.def.id.as_str(), message).but(design, format!("at most {target}")))
 }
 
-pub fn rto_met(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
+/// Of which assets, and what speaks for it.
+fn unknown_loss(w: OfWorkload) -> String {
+    let assets = w.view.assets.iter().filter(|a| a.required && a.loss.upper.is_none());
+    let names: Vec<_> = assets.map(|a| a.id.as_str()).collect();
+    let of = if names.is_empty() { String::new() } else { format!(" of {}", names.join(" and ")) };
+    let judged = &w.view.if_home_lost;
+    let why = judged.reasons.iter().find(|r| matches!(r, Reason::NothingSurvives { .. }));
+    let why = why.map(|reason| format!(": {reason} the loss of its home")).unwrap_or_default();
+    format!("nobody can say what would be lost{of} now{why}")
+}
+
+pub fn rto_met(look: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
     let target = w.view.rto.target?;
     match w.view.rto.estimate {
-        None => Some(Wrong::new(w.def.id.as_str(), "how long its recovery takes is not known").unseen()),
+        None => {
+            let message = format!("how long its recovery takes is not known: {}", no_estimate(look, w));
+            Some(Wrong::new(w.def.id.as_str(), message).unseen())
+        }
         Some(estimate) if estimate > target => {
             let message = format!("its recovery takes about {estimate}");
             Some(Wrong::new(w.def.id.as_str(), message).but(estimate, format!("at most {target}")))
@@ -44,10 +59,31 @@ pub fn rto_met(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
     }
 }
 
+/// What is missing for an estimate.
+fn no_estimate(look: &Look, w: OfWorkload) -> String {
+    let named = w.def.runbooks.get(&RunbookKind::Failover).or(w.def.runbooks.get(&RunbookKind::Restore));
+    let book = w.view.if_home_lost.runbook.as_ref().or(named);
+    let Some(book) = book.and_then(|id| look.estate.runbook(id.as_str())) else {
+        return "no runbook says how it is brought back".to_owned();
+    };
+    if look.estate.defaults.decide.is_none() {
+        return "nobody declared how long deciding takes (`decide`)".to_owned();
+    }
+    let silent = |s: &&StepPlan| s.phase == Phase::Main && own_time(look.estate, s, DEPTH).is_none();
+    match book.steps.iter().find(silent) {
+        Some(step) => format!("the step {} of {} does not say how long it takes", step.id, book.id),
+        None => "how long something takes that it waits for is not known".to_owned(),
+    }
+}
+
 pub fn home_loss_survived(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
     let judged = &w.view.if_home_lost;
     let why = judged.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let message = format!("the loss of its home would be {}{why}", judged.verdict);
+    let message = match judged.verdict {
+        Verdict::Lost => format!("it would be lost with its home{why}"),
+        Verdict::Unknown => format!("nobody can say whether it comes back from the loss of its home{why}"),
+        _ => format!("after the loss of its home it comes back only in breach of what was asked{why}"),
+    };
     let wrong = || Wrong::new(w.def.id.as_str(), message.clone()).but(judged.verdict, Verdict::Recoverable);
     match judged.verdict {
         Verdict::Unknown => Some(wrong().unseen()),
@@ -82,7 +118,8 @@ pub fn dependencies_declared(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong>
     let first = assumed.first()?;
     let more = match assumed.len() - 1 {
         0 => String::new(),
-        more => format!(", and {more} more"),
+        1 => "; one more assumption stands on its own page".to_owned(),
+        more => format!("; {more} more assumptions stand on its own page"),
     };
     Some(Wrong::new(w.def.id.as_str(), format!("it is assumed that {first}{more}")))
 }

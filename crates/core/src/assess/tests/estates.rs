@@ -332,6 +332,7 @@ fn summary(dice: &Dice, when: i64) -> CopySummary {
             started_at: None,
             completed_at: Some(at(when - age)),
             size_bytes: Some(100),
+            packed: None,
             state,
             reason: String::new(),
             // Each may rest on the next older one.
