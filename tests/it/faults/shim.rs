@@ -70,15 +70,17 @@ fn library() -> Option<&'static Path> {
             return None;
         }
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/faults/shim.c");
-        let library =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{}.so", std::process::id()));
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.so");
+        let beside = library.with_extension(std::process::id().to_string());
         let made = Command::new("/usr/bin/cc")
             .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&library, &source])
+            .args([&beside, &source])
             .arg("-ldl")
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        // Another run of the tests may be using the one before.
+        fs::rename(&beside, &library).unwrap();
         Some(library)
     });
     LIBRARY.as_deref()
