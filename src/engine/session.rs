@@ -510,6 +510,11 @@ async fn publish(
 ) {
     let mut kept: Option<tokio::time::Instant> = None;
     let mut failed = false;
+    // Where there is nothing to ask, this is all that will ever be seen.
+    let first = seen.borrow_and_update().clone();
+    if first.untried() == 0 && events.send(Event::Observed(first)).await.is_err() {
+        return;
+    }
     while let Some(Ok(())) = stop.run_until_cancelled(seen.changed()).await {
         let now = seen.borrow_and_update().clone();
         if kept.is_none_or(|at| at.elapsed() >= KEEP_EVERY) && now.untried() == 0 {

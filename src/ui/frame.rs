@@ -115,7 +115,10 @@ fn seen(cx: &Cx<'_>) -> (String, Role) {
         };
         return (text, Role::Dim);
     }
-    let Some(at) = app.glance.oldest else { return ("some not seen yet".into(), Role::Dim) };
+    let Some(at) = app.glance.oldest else {
+        let nothing = app.seen.as_ref().is_some_and(|seen| seen.probes.is_empty() && seen.copies.is_empty());
+        return (if nothing { "nothing to ask" } else { "some not seen yet" }.into(), Role::Dim);
+    };
     // All are looked through only where the oldest is old.
     let old = Dur::between(at, app.now) > Dur::secs(60);
     let stale = old && app.seen.as_ref().is_some_and(|seen| seen.any_stale(app.now));

@@ -35,6 +35,20 @@ fn accepted(status: &Value) -> Vec<&Value> {
 }
 
 #[test]
+fn an_estate_with_nothing_in_it_says_so_and_waits_for_nothing() {
+    let world = crate::world::World::bare();
+    world.trust();
+    let path = |name: &str| world.home.path(name);
+    let (state, config, estate) = (path("state"), path("config"), path("estate"));
+    let env = [("LIFEBOAT_STATE_DIR", state.as_path()), ("LIFEBOAT_CONFIG_DIR", config.as_path())];
+    let args = ["--estate", estate.to_str().expect("a plain path")];
+    let mut app = Pty::start(Path::new(env!("CARGO_BIN_EXE_lifeboat")), &args, &env);
+    app.wait("both sentences", |s| s.contains("has no workloads yet") && s.contains("nothing to ask"));
+    app.keys("\x03");
+    app.exit();
+}
+
+#[test]
 fn an_anomaly_is_acknowledged_by_keys_with_a_reason_and_shown_with_who_and_when() {
     let world = odd("");
     let status = world.json(&["status"]);

@@ -3,6 +3,7 @@
 
 mod failback;
 mod failover;
+mod killed;
 mod led;
 mod library;
 mod variants;

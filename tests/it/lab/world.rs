@@ -191,14 +191,22 @@ impl World {
         let (code, out, err) = self.told(args);
         serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?} gave {code}: {e}\n{out}{err}"))
     }
-    fn told(&self, args: &[&str]) -> (i32, String, String) {
+    fn command(&self, args: &[&str]) -> Command {
         let estate = self.estate();
         let line = [&[PROGRAM, "--estate", estate.to_str().unwrap()], args].concat();
         let mut command = self.inside(&line);
         for (name, path) in self.env() {
             command.env(name, path);
         }
-        let output = command.stdin(Stdio::null()).output().unwrap();
+        command.stdin(Stdio::null());
+        command
+    }
+    /// The program, silent, to be killed.
+    pub fn spawn(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+    fn told(&self, args: &[&str]) -> (i32, String, String) {
+        let output = self.command(args).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let err = text(output.stderr);
         assert!(!err.contains("panicked"), "{err}");
@@ -208,12 +216,14 @@ impl World {
         [("LIFEBOAT_STATE_DIR", self.path("state")), ("LIFEBOAT_CONFIG_DIR", self.path("config"))]
     }
     /// The newest run of this runbook, as `runs` tells it.
+    #[track_caller]
     pub fn run_of(&self, runbook: &str) -> String {
+        self.any_run_of(runbook).unwrap_or_else(|| panic!("no run of {runbook}"))
+    }
+    pub fn any_run_of(&self, runbook: &str) -> Option<String> {
         let runs = self.json(&["runs", "--json"]);
-        let mut all = runs["runs"].as_array().unwrap().iter();
-        let found =
-            all.find(|r| r["runbook"] == runbook).unwrap_or_else(|| panic!("no run of {runbook}: {runs:#}"));
-        found["id"].as_str().unwrap().to_owned()
+        let found = runs["runs"].as_array().unwrap().iter().find(|r| r["runbook"] == runbook);
+        found.map(|run| run["id"].as_str().unwrap().to_owned())
     }
     pub fn report(&self, run: &str) -> Value {
         self.json(&["report", run, "--format", "json"])
