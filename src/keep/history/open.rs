@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lifeboat_core::model::*;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{Bounds, History, schema, trouble};
 use crate::keep::lock;
@@ -55,7 +55,7 @@ impl History {
         if schema::version(&db).map_err(failed)? == 0 {
             db.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
         }
-        db.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        patiently(|| db.pragma_update(None, "journal_mode", "WAL")).map_err(failed)?;
         db.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         db.pragma_update(None, "journal_size_limit", 4 << 20).map_err(failed)?;
         db.pragma_update(None, "cache_size", -2_048).map_err(failed)?;
@@ -83,6 +83,20 @@ impl History {
         let db = db.map_err(|_| why.clone())?;
         newer(path, &db)?;
         Ok(Self { path: path.to_owned(), db, read_only: Some(why), bounds, thinned: None })
+    }
+}
+
+/// SQLite does not wait for who makes the same file a WAL, but says at once that
+/// it is busy.
+fn patiently<T>(mut ask: impl FnMut() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    let end = Instant::now() + BUSY;
+    loop {
+        match ask() {
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            told => return told,
+        }
     }
 }
 

@@ -167,7 +167,13 @@ fn child() {
     let mut history = History::open(Path::new(&path), Bounds::default(), t(0)).0.unwrap();
     for n in 0..count {
         let points = (n / 2..n / 2 + 3).map(|p| point(p, 100)).collect();
-        history.write(&estate(), &[lag(t(n), n as f64), look(t(n), points)]).unwrap();
+        let notes = [lag(t(n), n as f64), look(t(n), points)];
+        // Tried again as its thread does: on a busy disk others may be long at it.
+        let mut tries = 0;
+        while let Err(problem) = history.write(&estate(), &notes) {
+            tries += 1;
+            assert!(problem.retryable && tries < 10, "{problem}");
+        }
         println!("wrote {n}");
         std::io::stdout().flush().unwrap();
     }
