@@ -2,6 +2,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use lifeboat_core::model::Time;
+use serde_json::Value;
+
 use super::{
     failover::{name_leads_to, serves_from},
     world::{CENTRAL, WEST, World},
@@ -24,7 +27,7 @@ fn the_library_is_valid_and_says_of_each_runbook_whether_it_was_run() {
 }
 
 /// Processes that were started with something below this folder.
-fn started_below(root: &str) -> Vec<String> {
+pub fn started_below(root: &str) -> Vec<String> {
     let lines =
         fs::read_dir("/proc").unwrap().flatten().filter_map(|e| fs::read(e.path().join("cmdline")).ok());
     let lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
@@ -42,9 +45,8 @@ fn a_lab_that_is_killed_leaves_nothing_behind() {
     world.until("all of it to be gone", || started_below(&root).is_empty());
 }
 
-#[test]
-fn a_point_in_time_is_restored_to_the_asked_second_and_proven_by_query() {
-    let Some(world) = World::up(Duration::ZERO) else { return };
+/// A backup with its log, and an instant after the second of three rows.
+pub fn backed_up(world: &World) -> Time {
     let config = format!("--config={}", world.path("us-east-1/pgbackrest-eu-west-1.conf").display());
     let pgbackrest = |what: &str| world.on(WEST, &["pgbackrest", &config, "--stanza=orders", what]);
     world.sql(WEST, "insert into orders (n) values (1)").unwrap();
@@ -57,13 +59,33 @@ fn a_point_in_time_is_restored_to_the_asked_second_and_proven_by_query() {
     world.sql(WEST, "insert into orders (n) values (3)").unwrap();
     world.sql(WEST, "select pg_switch_wal()").unwrap();
     pgbackrest("check");
-    let into = world.path("restored");
-    let (at, into) = (format!("at={}", at.to_rfc3339()), format!("into={}", into.display()));
-    let (code, told) = world.lifeboat(&["run", "postgres-point-in-time", "--set", &at, "--set", &into]);
-    assert_eq!(code, 0, "{told}");
-    let report = world.report(&world.run_of("postgres-point-in-time"));
+    at
+}
+
+/// How a run of `postgres-point-in-time` is asked for.
+pub fn as_of(at: Time, into: &Path) -> [String; 4] {
+    let set = "--set".to_owned();
+    [set.clone(), format!("at={}", at.to_rfc3339()), set, format!("into={}", into.display())]
+}
+
+pub fn landed(report: &Value) {
     let proof = report["steps"].as_array().unwrap().iter().find(|s| s["id"] == "prove").unwrap();
     assert_eq!(proof["outputs"]["rows"], 2, "the third came after the instant: {proof:#}");
+}
+
+#[test]
+fn a_point_in_time_is_restored_to_the_asked_second_and_proven_by_query() {
+    let Some(world) = World::up(Duration::ZERO) else { return };
+    let into = world.path("restored");
+    let asked = as_of(backed_up(&world), &into);
+    let line: Vec<&str> =
+        ["run", "postgres-point-in-time"].into_iter().chain(asked.iter().map(String::as_str)).collect();
+    let (code, told) = world.lifeboat(&line);
+    assert_eq!(code, 0, "{told}");
+    landed(&world.report(&world.run_of("postgres-point-in-time")));
+    // It halts there. Killed while it left its recovery, it would go on from here
+    // with all the log there is when it is started again, and show the third row.
+    assert!(into.join("recovery.signal").exists(), "it was let beyond the instant");
     // The point shows where it is looked for.
     let points = world.json(&["points", "orders", "--json"]);
     assert!(points["copies"][0]["points"].as_array().is_some_and(|p| p.len() == 1), "{points:#}");
