@@ -27,6 +27,7 @@ mod pgbackrest_restore;
 mod plans;
 mod posture;
 mod prechecks;
+mod preload;
 mod probes;
 mod programs;
 mod pty;

@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        LazyLock, Mutex,
+        Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, SystemTime},
 };
 
-use crate::lab;
+use crate::preload;
 
 /// Which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,27 +63,8 @@ pub struct Hit {
 const EIO: &str = "5";
 const ENOSPC: &str = "28";
 
-/// `None` where there is no C compiler to make it with.
-fn library() -> Option<&'static Path> {
-    static LIBRARY: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-        if !lab::has(&[Path::new("/usr/bin/cc")]) {
-            return None;
-        }
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/faults/shim.c");
-        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faults.so");
-        let beside = library.with_extension(std::process::id().to_string());
-        let made = Command::new("/usr/bin/cc")
-            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .args([&beside, &source])
-            .arg("-ldl")
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        // Another run of the tests may be using the one before.
-        fs::rename(&beside, &library).unwrap();
-        Some(library)
-    });
-    LIBRARY.as_deref()
+fn library() -> Option<PathBuf> {
+    preload::library("faults/shim.c")
 }
 
 pub fn there() -> bool {
@@ -102,7 +83,7 @@ impl Shim {
         fs::write(&control, [0; 4032]).unwrap();
         let full = fault.calls == Calls::Room;
         let env = vec![
-            ("LD_PRELOAD", library().unwrap().to_owned()),
+            ("LD_PRELOAD", library().unwrap()),
             ("FAULT_CONTROL", control.clone()),
             ("FAULT_BELOW", below.to_owned()),
             ("FAULT_CALLS", fault.calls.bits().into()),

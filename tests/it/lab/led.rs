@@ -1,13 +1,18 @@
 //! The lab's estate in this process: polled as the dashboard polls it, and a run
 //! that a test answers for as a person would.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use lifeboat::{
     cli::VOCABULARY,
     config::{self, trust},
     engine::{Declared, Live, Looking, Poller, Setting, SystemClock, Wanted, drive::Driver},
-    keep::Places,
+    keep::{Places, runs::RunFolder},
 };
 use lifeboat_core::{
     assess::{Assessment, Reason, State, assess, evidence, impact, predictions},
@@ -36,9 +41,11 @@ pub struct Watched<'a> {
 impl Led {
     pub fn of(world: &World) -> Self {
         let [state, config] = world.env().map(|(_, path)| path);
-        let dir = world.estate();
-        let loaded = config::load(&dir, &VOCABULARY).unwrap_or_else(|all| panic!("{all}"));
-        let trusted = trust::check(&state, &loaded).and_then(|t| t.granted(&dir)).expect("trusted");
+        Self::at(&world.estate(), state, config)
+    }
+    pub fn at(dir: &Path, state: PathBuf, config: PathBuf) -> Self {
+        let loaded = config::load(dir, &VOCABULARY).unwrap_or_else(|all| panic!("{all}"));
+        let trusted = trust::check(&state, &loaded).and_then(|t| t.granted(dir)).expect("trusted");
         let setting = Setting {
             trusted,
             places: Places { config, state },
@@ -52,7 +59,9 @@ impl Led {
     pub fn start(&self, runbook: &str, params: &[(&str, Value)]) -> driven::Live {
         let params: BTreeMap<_, _> = params.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
         let wanted = Wanted { runbook: runbook.into(), mode: Mode::Live, params, incident: None };
-        let folder = self.setting.start(&wanted).unwrap();
+        self.drive(self.setting.start(&wanted).unwrap())
+    }
+    pub fn drive(&self, folder: RunFolder) -> driven::Live {
         let live = self.setting.live(self.stop.clone());
         let driver = Driver { program: PROGRAM.into(), ..self.setting.driver(&live) };
         driven::driven(folder, driver, self.stop.child_token())

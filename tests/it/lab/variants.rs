@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{
     failover::{DELAY, loss_holds, lost, serves_from},
+    killed::{Effects, How, Killed, Lines},
     led::{Led, status},
     world::{CENTRAL, WEST, World},
 };
@@ -24,6 +25,26 @@ fn fail_over(world: &World) -> Value {
     world.report(&world.run_of("postgres-failover"))
 }
 
+/// Whoever drives is killed at every line, and in the middle of every effect.
+fn fail_over_killed(world: &World, how: How, given_up: &[&str], set: &[&str]) -> Value {
+    let mut killed = Killed::new(world, how).giving_up(given_up);
+    let begin = [set, &CONFIRMED[2..]].concat();
+    let code = killed.leads(CONFIRMED[1], Some(&begin), &CONFIRMED[2..]);
+    assert_eq!(code, 0, "{}", killed.said());
+    killed.met_everything(&[CONFIRMED[1]]);
+    let timeline = "checkpoint; select timeline_id from pg_control_checkpoint()";
+    assert_eq!(world.sql(CENTRAL, timeline).as_deref(), Ok("2"), "it was promoted once");
+    let run = world.run_of(CONFIRMED[1]);
+    assert_eq!(world.lifeboat(&["verify", &run]).0, 0);
+    world.report(&run)
+}
+
+/// Phases turn from another one on in each, and effects are met at other points.
+const HUNG: How = How { lines: Lines::Turning(1), effects: Effects::Alone, point: "1" };
+const CUT: How = How { lines: Lines::Turning(2), effects: Effects::Alone, point: "promote=pg_promote,2" };
+const BEHIND: How = How { lines: Lines::Turning(3), effects: Effects::All, point: "promote=pg_promote,2" };
+const SILENT: How = How { lines: Lines::Turning(2), effects: Effects::Alone, point: "2" };
+
 fn two_writers(world: &World) -> bool {
     world.workload("orders")["reasons"]
         .to_string()
@@ -35,7 +56,8 @@ fn a_primary_that_hung_is_fenced_and_is_caught_when_it_wakes() {
     let Some(world) = World::up(DELAY) else { return };
     let writer = world.writer();
     world.fault(WEST, "stop");
-    let report = fail_over(&world);
+    assert_eq!(world.lifeboat(&["declare", WEST]).0, 0);
+    let report = fail_over_killed(&world, HUNG, &[], &[]);
     assert!(loss_holds(&world, &report, &writer) > 0);
     serves_from(&world, &writer, CENTRAL);
     let woke = chrono::Utc::now();
@@ -133,6 +155,19 @@ async fn a_fence_that_never_answers_is_replaced_by_another_proof_or_by_a_name() 
     assert!(world.sql_at(port, "select txid_current()").is_ok());
 }
 
+#[test]
+fn whoever_drives_is_killed_while_a_fence_never_answers_and_it_comes_over() {
+    let Some(world) = World::up(DELAY) else { return };
+    let writer = world.writer();
+    world.fault(WEST, "kill");
+    world.ask(json!({"what": "power-hangs", "verb": "on"}));
+    assert_eq!(world.lifeboat(&["declare", WEST]).0, 0);
+    let report = fail_over_killed(&world, SILENT, &["fence-power"], &["--set", "power=true"]);
+    assert_eq!(report["state"], "completed_with_exceptions", "{report:#}");
+    loss_holds(&world, &report, &writer);
+    serves_from(&world, &writer, CENTRAL);
+}
+
 /// So much that was received is not replayed when the primary dies.
 async fn backlog(megabytes: u32) {
     let Some(world) = World::up(Duration::ZERO) else { return };
@@ -163,12 +198,9 @@ async fn backlog(megabytes: u32) {
     let predicted = incident.predictions.iter().find(|p| p.workload == "orders").unwrap();
     let upper = predicted.loss_upper.expect("what was received is known").as_secs_f64();
     assert!(upper < 10.0, "what waits to be replayed is not lost: {predicted:?}");
-    let (code, told) = world.lifeboat(&CONFIRMED);
-    assert_eq!(code, 0, "{told}");
+    let report = fail_over_killed(&world, BEHIND, &[], &[]);
     let rows = world.sql(CENTRAL, "select count(*) from ballast");
     assert_eq!(rows, Ok((megabytes * 1000).to_string()));
-    let run = world.run_of("postgres-failover");
-    let report = world.report(&run);
     loss_holds(&world, &report, &writer);
     let promoted = report["steps"].as_array().unwrap().iter().find(|s| s["id"] == "promote").unwrap();
     println!("{megabytes} MB replayed before the promotion, which took {} s", promoted["took_s"]);
@@ -205,7 +237,8 @@ fn a_region_whose_packets_are_dropped_is_failed_over_and_stays_outside() {
     let ports = ["postgres", "redis", "link"].map(|service| world.of(WEST, service).to_string()).join(",");
     rule(&format!("add rule inet cut both tcp dport {{ {ports} }} drop"));
     rule(&format!("add rule inet cut both tcp sport {{ {ports} }} drop"));
-    let report = fail_over(&world);
+    assert_eq!(world.lifeboat(&["declare", WEST]).0, 0);
+    let report = fail_over_killed(&world, CUT, &[], &[]);
     loss_holds(&world, &report, &writer);
     serves_from(&world, &writer, CENTRAL);
     // Nobody hears the old primary: it is not seen, which is not the same as gone.

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use lifeboat::keep::runs::runs_dir;
 use serde_json::{Value, json};
 
 use crate::{
@@ -196,7 +197,7 @@ impl World {
         let (code, out, err) = self.told(args);
         serde_json::from_str(&out).unwrap_or_else(|e| panic!("{args:?} gave {code}: {e}\n{out}{err}"))
     }
-    fn command(&self, args: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let estate = self.estate();
         let line = [&[PROGRAM, "--estate", estate.to_str().unwrap()], args].concat();
         let mut command = self.inside(&line);
@@ -206,9 +207,9 @@ impl World {
         command.stdin(Stdio::null());
         command
     }
-    /// The program, silent, to be killed.
-    pub fn spawn(&self, args: &[&str]) -> Child {
-        self.command(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    /// Where runs of the estate are kept.
+    pub fn runs(&self) -> PathBuf {
+        runs_dir(&self.path("state"), "northwind-library")
     }
     fn told(&self, args: &[&str]) -> (i32, String, String) {
         let output = self.command(args).output().unwrap();
