@@ -7,8 +7,39 @@ use crate::pty::Pty;
 use crate::world::{Home, PROGRAM};
 
 /// The line of the screen that holds all of `words`.
-fn line<'a>(screen: &'a str, words: &[&str]) -> Option<&'a str> {
+pub fn line<'a>(screen: &'a str, words: &[&str]) -> Option<&'a str> {
     screen.lines().find(|line| words.iter().all(|word| line.contains(word)))
+}
+
+/// That a region is lost, on what is seen of it, by typing its name.
+pub fn declare(app: &mut Pty, region: &str) {
+    app.keys("D");
+    app.wait_for("Declare an incident");
+    app.wait_for(&format!("{region}: refused the connection"));
+    app.keys("\r");
+    app.wait_for(&format!("Type {region} to go on"));
+    app.keys(&format!("{region}\r"));
+    app.wait_for("Loss this second");
+    app.wait("the prediction", |s| line(s, &["predicted:", "lost, back in"]).is_some());
+}
+
+/// A runbook in earnest, found by its name; `other` is one that it leaves.
+pub fn start(app: &mut Pty, runbook: &str, other: &str) {
+    app.keys("r");
+    app.wait_for(runbook);
+    app.keys(&format!("/{runbook}\r"));
+    app.wait("one runbook", |s| !s.contains(other));
+    app.keys("\r");
+    app.wait_for(&format!("Start {runbook}"));
+    app.wait_for("type live");
+    app.keys("live\r");
+}
+
+/// The question for a target's name, up to where it is typed.
+pub fn asked_for(app: &mut Pty, target: &str) {
+    app.wait("the question", |s| s.contains("This needs you") && s.contains(&format!("Type {target}")));
+    app.keys("\r");
+    app.wait_for(&format!("›type {target}"));
 }
 
 #[test]
@@ -46,27 +77,10 @@ fn an_operator_is_led_through_the_loss_of_a_region_by_keys_alone() {
     assert!(reasons.contains("health in eu-west-1 failed 2 times in a row"), "{reasons}");
 
     // Declared, by typing the region's name.
-    app.keys("D");
-    app.wait_for("Declare an incident");
-    app.wait_for("eu-west-1: refused the connection");
-    app.keys("\r");
-    app.wait_for("Type eu-west-1 to go on");
-    app.keys("eu-west-1\r");
-    app.wait_for("Loss this second");
-    app.wait("the prediction", |s| line(s, &["predicted:", "lost, back in"]).is_some());
-
+    declare(&mut app, "eu-west-1");
     // The failover is found by its name and started in earnest.
-    app.keys("r");
-    app.wait_for("orders-failover");
-    app.keys("/orders-failover\r");
-    app.wait("one runbook", |s| !s.contains("checkout-failover"));
-    app.keys("\r");
-    app.wait_for("Start orders-failover");
-    app.wait_for("type live");
-    app.keys("live\r");
-    app.wait("the question", |s| s.contains("This needs you") && s.contains("Type eu-central-1"));
-    app.keys("\r");
-    app.wait_for("›type eu-central-1");
+    start(&mut app, "orders-failover", "checkout-failover");
+    asked_for(&mut app, "eu-central-1");
     // The wrong name does nothing.
     app.keys("eu-west-1\r");
     app.wait_for("Type eu-central-1 to go on");

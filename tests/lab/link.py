@@ -10,17 +10,21 @@ import threading
 import time
 
 
+def shut(*ends):
+    for end in ends:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # the other direction was faster
+
+
 def at_once(source, sink):
     try:
         while data := source.recv(1 << 16):
             sink.sendall(data)
     except OSError:
         pass
-    for end in (source, sink):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+    shut(source, sink)
 
 
 DELAY = [0.0]
@@ -53,11 +57,7 @@ def later(source, sink):
             sink.sendall(data)
     except OSError:
         pass
-    for end in (source, sink):
-        try:
-            end.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+    shut(source, sink)
 
 
 def main():

@@ -11,7 +11,11 @@ use super::{
     world::{CENTRAL, WEST, World},
     writer::Writer,
 };
-use crate::{pty::Pty, world::PROGRAM};
+use crate::{
+    failover::{asked_for, declare, line, start},
+    pty::Pty,
+    world::PROGRAM,
+};
 
 /// How far the standby is behind.
 pub const DELAY: Duration = Duration::from_millis(1_200);
@@ -95,10 +99,6 @@ fn a_region_dies_and_commands_lead_over_to_the_other() {
     assert_eq!(world.lifeboat(&["verify", &run]).0, 0);
 }
 
-fn line<'a>(screen: &'a str, words: &[&str]) -> Option<&'a str> {
-    screen.lines().find(|line| words.iter().all(|word| line.contains(word)))
-}
-
 #[test]
 fn a_region_dies_and_keys_lead_over_to_the_other() {
     let Some(world) = World::up(DELAY) else { return };
@@ -110,26 +110,9 @@ fn a_region_dies_and_keys_lead_over_to_the_other() {
     world.fault(WEST, "kill");
     app.wait_for("eu-west-1 does not answer: D declares");
 
-    app.keys("D");
-    app.wait_for("Declare an incident");
-    app.wait_for("eu-west-1: refused the connection");
-    app.keys("\r");
-    app.wait_for("Type eu-west-1 to go on");
-    app.keys("eu-west-1\r");
-    app.wait_for("Loss this second");
-    app.wait("the prediction", |s| line(s, &["predicted:", "lost, back in"]).is_some());
-
-    app.keys("r");
-    app.wait_for("postgres-failover");
-    app.keys("/postgres-failover\r");
-    app.wait("one runbook", |s| !s.contains("redis-promotion"));
-    app.keys("\r");
-    app.wait_for("Start postgres-failover");
-    app.wait_for("type live");
-    app.keys("live\r");
-    app.wait("the question", |s| s.contains("This needs you") && s.contains("Type eu-central-1"));
-    app.keys("\r");
-    app.wait_for("›type eu-central-1");
+    declare(&mut app, WEST);
+    start(&mut app, "postgres-failover", "redis-promotion");
+    asked_for(&mut app, CENTRAL);
     app.keys("eu-central-1\r");
     app.wait("the run to complete", |s| s.contains("The run is over") && s.contains("ompleted"));
 
