@@ -48,7 +48,10 @@ pub async fn restore(job: &Job<'_>, part: &Part<'_>, ready: Ready) -> Ended {
     let id = part.chosen.as_ref().map_or("all", |c| &*c.id);
     let begun = Instant::now();
     let failed = |e: io::Error| ended(AttemptResult::Failed, format!("{}: {e}", part.asset.name));
-    if let Err(e) = target::take(&part.into, job.spec, id).and_then(|()| write(&ready.run)) {
+    let made = target::take(&part.into, job.spec, id)
+        .and_then(|()| target::strip(&part.into, ready.run.goes_on_with))
+        .and_then(|()| write(&ready.run));
+    if let Err(e) = made {
         return failed(e);
     }
     let mut command = tokio::process::Command::new(&ready.tool.path);

@@ -97,6 +97,39 @@ pub fn take(path: &Path, spec: &Spec, point: &str) -> io::Result<()> {
     durable::replace(&mark_of(path), mark(spec, point).as_bytes())
 }
 
+/// An earlier try that was ended before it wrote any of `known` left folders, and
+/// perhaps the first file half: its tool would refuse them for ever. Anything else
+/// is left, for a person to see.
+pub fn strip(path: &Path, known: &[&str]) -> io::Result<()> {
+    if known.is_empty() || known.iter().any(|name| path.join(name).exists()) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path)? {
+        let (entry, half) = (entry?, |name: &&str| format!("{name}.pgbackrest.tmp"));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            without_files(&entry.path())?;
+        } else if known.iter().map(half).any(|name| entry.file_name() == *name) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes it, where nothing but folders lies in it.
+fn without_files(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            without_files(&entry.path())?;
+        }
+    }
+    match fs::remove_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        told => told,
+    }
+}
+
 /// It is whole: nothing may take it for half a restore.
 pub fn done(path: &Path) {
     // Left behind it only says what was restored here.
@@ -116,4 +149,27 @@ pub fn size(path: &Path) -> (u64, u64) {
         }
     }
     (bytes, files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_its_tool_would_not_go_on_with_is_cleared_away_and_nothing_else() {
+        let known = ["PG_VERSION", "backup.manifest"];
+        let begun = |files: &[&str]| {
+            let dir = tempfile::tempdir().unwrap();
+            fs::create_dir_all(dir.path().join("base/1")).unwrap();
+            files.iter().for_each(|name| fs::write(dir.path().join(name), "x").unwrap());
+            strip(dir.path(), &known).unwrap();
+            dir
+        };
+        assert_eq!(is_empty(begun(&[]).path()), Ok(true));
+        assert_eq!(is_empty(begun(&["backup.manifest.pgbackrest.tmp"]).path()), Ok(true));
+        let going_on = begun(&["backup.manifest"]);
+        assert!(going_on.path().join("base/1").exists(), "the tool goes on with it");
+        let strange = begun(&["base/1/mine", "notes"]);
+        assert_eq!(size(strange.path()), (2, 2), "nobody's files are removed");
+    }
 }

@@ -21,6 +21,8 @@ pub struct Run {
     pub env: Vec<(String, Secret)>,
     /// Files that it reads, to be written before: path and content.
     pub files: Vec<(PathBuf, String)>,
+    /// Of these one must be there, or the tool does not go on with an earlier try.
+    pub goes_on_with: &'static [&'static str],
     /// What a person has to know before they start what was restored.
     pub note: Option<String>,
 }
@@ -89,7 +91,15 @@ impl Part<'_> {
     }
     fn made(&self) -> Result<Run, String> {
         let (program, ask) = program(self.copy.format.as_str())?;
-        Ok(Run { program, ask, args: Vec::new(), env: Vec::new(), files: Vec::new(), note: None })
+        Ok(Run {
+            program,
+            ask,
+            args: Vec::new(),
+            env: Vec::new(),
+            files: Vec::new(),
+            goes_on_with: &[],
+            note: None,
+        })
     }
 }
 
@@ -186,6 +196,7 @@ fn pgbackrest(part: &Part<'_>) -> Result<Run, String> {
     if part.again {
         run.args.push("--delta".to_owned());
     }
+    run.goes_on_with = &["PG_VERSION", "backup.manifest"];
     run.args.push("restore".to_owned());
     run.files.push((file, conf));
     Ok(run)

@@ -71,16 +71,14 @@ impl How {
     }
 }
 
-/// What the gate does once is done by `.ci/long` at every line in every phase, and
-/// at every point that an effect has.
+/// What the gate does once, and so many more ways as LIFEBOAT_KILLED says: at every
+/// line in every phase, then at one point of every effect after the other.
 pub fn ways(gate: How) -> Vec<How> {
-    if std::env::var("LIFEBOAT_KILLED").as_deref() != Ok("all") {
-        return vec![gate];
-    }
     let points = ["1", "2", "3", "4", "5", "6", "7", "8", "10", "12", "14"];
+    let more = std::env::var("LIFEBOAT_KILLED").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
     let lines = |n: usize| if n == 0 { Lines::Thrice } else { Lines::Spared };
     let deeper = points.iter().enumerate().map(|(n, point)| How { lines: lines(n), point, ..gate });
-    std::iter::once(gate).chain(deeper).collect()
+    std::iter::once(gate).chain(deeper.take(more)).collect()
 }
 
 /// One run, with those inside it, from its first life to its last.
@@ -92,6 +90,8 @@ pub struct Killed<'a> {
     /// Drivers that ended by SIGKILL.
     dead: BTreeSet<u32>,
     lives: usize,
+    /// How often a person was asked.
+    asked: usize,
     /// Runs of others, from before.
     before: BTreeSet<RunId>,
     /// What a person does not do again when it failed.
@@ -117,7 +117,7 @@ impl<'a> Killed<'a> {
             Lines::Thrice => env.push(("KILL_LINES", "all".into())),
         }
         let before = kept::list(&world.runs()).into_iter().map(|listed| listed.id).collect();
-        Self { world, how, env, notes, dead: BTreeSet::new(), lives: 0, before, given_up: &[] }
+        Self { world, how, env, notes, dead: BTreeSet::new(), lives: 0, asked: 0, before, given_up: &[] }
     }
     /// Files that effects write below this folder are points too.
     pub fn writing(mut self, below: &Path) -> Self {
@@ -143,6 +143,7 @@ impl<'a> Killed<'a> {
             };
             let Some(code) = self.life(life) else { continue };
             let Some(run) = self.in_doubt() else { return code };
+            self.asked += 1;
             let life = person::life(self.world, &run, self.given_up);
             assert!(self.life(life).is_none_or(|code| code == 0), "a person was not heard: {}", self.said());
         }
@@ -211,6 +212,9 @@ impl<'a> Killed<'a> {
         }
         notes.all_effects(&journals, &self.how).unwrap_or_else(|why| panic!("{why}\n{}", self.said()));
         assert_eq!(notes.drivers(), self.dead, "who died is who was killed, and nobody else");
+        // An effect that outlived its driver is what it was: nothing is to be asked.
+        let whole = self.how.effects == Effects::Alone && self.given_up.is_empty();
+        assert!(!whole || self.asked == 0, "a person was asked {} times\n{}", self.asked, self.said());
         println!("{} of {} lives were killed: {notes}", self.dead.len(), self.lives);
     }
 

@@ -91,6 +91,9 @@ impl Notes {
         }
         for attempt in &attempts {
             let first = attempt.ends_with("-1");
+            if !first && how.effects == Effects::Alone {
+                return Err(format!("{attempt}: what outlived its driver was done again"));
+            }
             let Some(met) = self.effects.get(attempt) else {
                 let points = self.points.get(attempt).copied().unwrap_or_default();
                 match how.deep() > 2 || !first {

@@ -18,7 +18,8 @@ fn a_restore_killed_at_every_line_and_in_every_effect_lands_on_the_asked_second(
     let at = backed_up(&world);
     let all = [
         How { lines: Lines::Turning(1), effects: Effects::Alone, point: "2" },
-        How { lines: Lines::Turning(3), effects: Effects::All, point: "2" },
+        // Before the tool has written what it would go on with.
+        How { lines: Lines::Turning(3), effects: Effects::All, point: "restore=backup.manifest,2" },
     ];
     for (n, how) in all.into_iter().flat_map(ways).enumerate() {
         restore(&world, at, how, n);
