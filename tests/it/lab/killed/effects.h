@@ -30,10 +30,11 @@ static int end_driver(void) {
     return 0;
 }
 
-/* Everybody who holds the attempt's lock, but us and who only looks at it. */
+/* The attempt, and everybody who holds its lock, but us and who only looks at it. */
 static int end_holders(void) {
     char lock[4096], path[300], held[4096];
-    int ended = 0;
+    /* It cannot be looked into by everybody. */
+    int ended = attempt != getpid() && end(attempt);
     snprintf(lock, sizeof lock, "%s/lock", folder);
     DIR *all = opendir("/proc");
     for (struct dirent *one; all && (one = readdir(all));) {
@@ -72,14 +73,15 @@ static void act(const char *what) {
     note("effect\t%s\t%s\t%d\t%s\t%s", effect, all ? "all" : "alone", driver, stands, what);
     if (!all) return;
     /* Again: one of them may just have started another. */
-    for (int ended, sum = 0; (ended = end_holders()); sum += ended)
-        note("with it\t%s\t%d", effect, sum + ended);
+    int sum = 0;
+    for (int ended; (ended = end_holders()); sum += ended) {}
+    note("with it\t%s\t%d\t%s", effect, sum, is_attempt ? "the attempt itself" : "what it started");
     kill(getpid(), SIGKILL);
     for (;;) pause();
 }
 
 /* Whether this is where the effect is met. */
-static int here(int before, const char *what, const char *said, size_t size) {
+static int here(int before, const char *said, size_t size) {
     const char *step = strchr(effect, '/') + 1;
     for (const char *at = where, *comma; (comma = strchr(at, ',')); at = comma + 1) {
         const char *is = strchr(at, '=');
@@ -87,7 +89,6 @@ static int here(int before, const char *what, const char *said, size_t size) {
         if (strncmp(step, at, name) || step[name] != '-' || !isdigit((unsigned char)step[name + 1])) continue;
         return said && memmem(said, size, is + 1, (size_t)(comma - is - 1)) != NULL;
     }
-    (void)what;
     const char *last = strrchr(where, ',');
     return before + 1 == atoi(last ? last + 1 : where);
 }
@@ -104,7 +105,7 @@ static void point(const char *what, const char *said, size_t size) {
     int before = *effect ? noted("point\t%s\t", effect) : MOST;
     if (before < MOST) {
         note("point\t%s\t%s", effect, what);
-        if (here(before, what, said, size) && !noted("effect\t%s\t", effect)) act(what);
+        if (here(before, said, size) && !noted("effect\t%s\t", effect)) act(what);
     }
     inside = 0;
     errno = error;

@@ -104,7 +104,7 @@ int rename(const char *from, const char *to) {
 
 /* What an attempt starts has an environment of its own: the library is added. */
 static char **handed_on(char *const *env) {
-    static char *all[4096], added[7][4200];
+    static char *all[4096], added[8][4200];
     static const char *const NAMES[] = {"LD_PRELOAD", "KILL_NOTES", "KILL_EFFECTS", "KILL_POINT", "KILL_BELOW"};
     int n = 0, a = 0;
     for (; env && *env && n < 4000; env++)
@@ -116,6 +116,9 @@ static char **handed_on(char *const *env) {
         all[n++] = added[a++];
     }
     snprintf(added[a], sizeof added[a], "KILL_FOLDER=%s", folder);
+    all[n++] = added[a++];
+    /* Not always this process: it may be what it forked. */
+    snprintf(added[a], sizeof added[a], "KILL_ATTEMPT=%d", attempt);
     all[n++] = added[a];
     all[n] = NULL;
     return all;

@@ -27,7 +27,7 @@ enum { FDS = 1024, MOST = 200 };
 static const char *notes, *lines, *effects, *where, *below;
 /* The attempt's folder, in an attempt and in what it started. */
 static const char *folder;
-static int is_attempt, began;
+static int is_attempt, began, attempt;
 static char effect[512], opened[FDS];
 static __thread int inside;
 
@@ -83,6 +83,7 @@ __attribute__((constructor)) static void begin(int argc, char **argv, char **env
     where = getenv("KILL_POINT");
     below = getenv("KILL_BELOW");
     folder = getenv("KILL_FOLDER");
+    attempt = getenv("KILL_ATTEMPT") ? atoi(getenv("KILL_ATTEMPT")) : getpid();
     if (!folder && argc == 3 && strcmp(argv[1], "__attempt") == 0) {
         is_attempt = 1;
         folder = strdup(argv[2]);

@@ -28,6 +28,9 @@ pub struct Notes {
     lines: BTreeMap<(String, String), BTreeSet<String>>,
     /// By `RUNBOOK/STEP-NUMBER`.
     effects: BTreeMap<String, Met>,
+    /// Where everything died: how many with it, and whether it was the attempt itself
+    /// that acted.
+    with: BTreeMap<String, (usize, bool)>,
     /// How many points of an effect were passed, met or not.
     points: BTreeMap<String, usize>,
     drivers: BTreeSet<u32>,
@@ -49,6 +52,10 @@ impl Notes {
                     let before = notes.effects.insert(attempt.to_owned(), met);
                     assert!(before.is_none(), "twice: {line}");
                     notes.drivers.insert(driver);
+                }
+                ["with it", attempt, others, whose] => {
+                    let itself = whose == "the attempt itself";
+                    notes.with.insert(attempt.to_owned(), (others.parse().unwrap(), itself));
                 }
                 ["point", attempt, _] => *notes.points.entry(attempt.to_owned()).or_default() += 1,
                 _ => {}
@@ -78,6 +85,10 @@ impl Notes {
         if !unmet.is_empty() {
             return Err(format!("nobody died at these lines: {unmet:#?}"));
         }
+        let cut = |e: Value| e["type"] == "taken_up" && e["cut"].as_u64() > Some(0);
+        if !journals.iter().any(|(_, journal)| events(journal).any(cut)) {
+            return Err("half a line was left behind, and none is said to be cut".to_owned());
+        }
         (phases.len() == 4).then_some(()).ok_or_else(|| format!("only in these phases: {phases:?}"))
     }
 
@@ -102,7 +113,9 @@ impl Notes {
                 }
             };
             let all = first && how.effects == Effects::All;
-            if met.all != all || !met.under_way || met.driver == 0 {
+            // Of what was started the attempt dies too, and whoever stands between.
+            let with = self.with.get(attempt).is_some_and(|(others, itself)| *itself || *others > 0);
+            if met.all != all || with != all || !met.under_way || met.driver == 0 {
                 return Err(format!("{attempt}: {met:?}"));
             }
         }
