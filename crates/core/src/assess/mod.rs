@@ -56,6 +56,7 @@ pub use policy::Accepted;
 pub use posture::differences;
 pub use reason::{Need, Reason};
 pub use view::*;
+use view::{CopyState, CopyViews};
 
 use crate::model::*;
 use domains::Lost;
@@ -106,7 +107,7 @@ impl<'a> Cx<'a> {
         }
     }
 
-    pub fn region(&self, id: &str) -> Option<&'a Region> {
+    pub fn region(&self, id: &RegionId) -> Option<&'a Region> {
         self.ground.region(id).map(|n| &self.estate.regions[n])
     }
 
@@ -115,6 +116,14 @@ impl<'a> Cx<'a> {
         let left = left.as_millis();
         if left > 0 && left < self.next.load(Ordering::Relaxed) {
             self.next.fetch_min(left, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that the answer changes by itself once an instant is past; it does not
+    /// where that is the most that a number holds.
+    pub fn changes_after(&self, until: Millis) {
+        if until < Millis::MAX {
+            self.changes_in(Dur::millis(until.saturating_sub(self.now_ms).saturating_add(1)));
         }
     }
 
@@ -240,7 +249,9 @@ fn whole(cx: &Cx) -> Assessment {
         let mut findings = Vec::new();
         let mut views = Vec::with_capacity(part.len());
         for ((fact, home), verdict) in part {
-            views.push((fact.rank, workload::view(cx, fact, home, verdict, &lost, &mut findings)));
+            // Views are large: each is written once, and its place is sorted.
+            let view = Box::new(workload::view(cx, fact, home, verdict, &lost, &mut findings));
+            views.push((fact.rank, view));
         }
         (views, findings)
     });
@@ -258,7 +269,6 @@ fn whole(cx: &Cx) -> Assessment {
             workloads.push(Some(view));
         }
     }
-    // Views are large: their places are sorted, and each is moved once.
     order.sort_unstable();
     let mut worst_first = Vec::with_capacity(order.len());
     worst_first.extend(order.into_iter().filter_map(|(_, n)| workloads[n].take()));
