@@ -70,7 +70,8 @@ fn asset(estate: &Estate, of: &WorkloadView, view: &AssetView, learned: &Learned
 /// What all copies of a workload cost, each currency by itself.
 fn paid(estate: &Estate, view: &WorkloadView, learned: &Learned) -> Vec<Value> {
     let keys = view.assets.iter().flat_map(|a| {
-        let key = |c: CopyView<'_>| CopyKey { workload: view.id.clone(), asset: a.id.clone(), index: c.index };
+        let key =
+            |c: CopyView<'_>| CopyKey { workload: view.id.clone(), asset: a.id.clone(), index: c.index };
         a.copies().map(key)
     });
     together(keys.filter_map(|key| copy_costs(estate, &key, learned))).iter().map(costs).collect()

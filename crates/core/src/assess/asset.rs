@@ -26,34 +26,6 @@ pub(crate) struct AssetFacts<'a> {
     pub tally: Tally,
 }
 
-/// What is asked of all copies of an asset together.
-#[derive(Default)]
-pub(crate) struct Tally {
-    /// How many were never seen.
-    pub unseen: usize,
-    pub usable: usize,
-    /// The one that was seen longest ago.
-    pub oldest: Option<(usize, Millis)>,
-    /// The one whose good point is the newest; of equals the last.
-    pub newest: Option<(usize, Millis)>,
-}
-
-impl Tally {
-    fn count(&mut self, index: usize, copy: &CopyFacts) {
-        match copy.is_seen {
-            true if self.oldest.is_none_or(|(_, at)| copy.at < at) => self.oldest = Some((index, copy.at)),
-            true => {}
-            false => self.unseen += 1,
-        }
-        if copy.is_usable {
-            self.usable += 1;
-            if self.newest.is_none_or(|(_, through)| copy.through >= through) {
-                self.newest = Some((index, copy.through));
-            }
-        }
-    }
-}
-
 impl<'a> AssetFacts<'a> {
     /// In the order in which they are declared.
     pub fn copies<'j>(&'j self) -> impl ExactSizeIterator<Item = CopyAt<'j, 'a>> + Clone {
@@ -222,7 +194,7 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
         seen: copies,
         copies: Vec::with_capacity(on.watches.len()),
         reasons: Vec::new(),
-        tally: Tally::default(),
+        tally: copies.map_or_else(Tally::default, |copies| copies.tally(on.watches.len())),
     };
     let never = Brief::default();
     let briefs = copies.map_or(&[][..], |copies| copies.briefs());
@@ -230,7 +202,6 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
     for (index, watch) in on.watches.iter().enumerate() {
         let brief = briefs.get(index).unwrap_or(&never);
         let copy = copy(cx.now_ms, &mut facts, (index, watch), brief, &mut until);
-        facts.tally.count(index, &copy);
         facts.copies.push(copy);
     }
     cx.changes_after(until);

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::bench::Bench;
 use super::domains::{Lost, Modes};
 use super::plan::Plan;
@@ -30,7 +32,7 @@ pub(crate) struct Objectives {
 
 impl<'j> Target<'j> {
     /// Standbys first; then regions that serve it or did.
-    pub fn all(facts: &'j Facts, lost: &Lost) -> Vec<Target<'j>> {
+    pub fn all(facts: &'j Facts, lost: &Lost) -> SmallVec<[Target<'j>; 4]> {
         let w = facts.workload;
         let own = w.account.as_ref();
         let standby = |(n, s): (usize, &'j Standby)| Target {
@@ -38,7 +40,7 @@ impl<'j> Target<'j> {
             account: s.account.as_ref().or(own),
             capacity: s.capacity.as_ref().map(|c| (n, c)),
         };
-        let mut all = Vec::with_capacity(w.standbys.len() + w.active.len() + facts.serving.len() + 1);
+        let mut all = SmallVec::new();
         all.extend(w.standbys.iter().enumerate().map(standby));
         let others = w.active.iter().map(|a| &a.region).chain(&facts.serving).chain(&w.home);
         // What serves it now and goes with the loss is no target that failed.

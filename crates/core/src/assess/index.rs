@@ -60,7 +60,8 @@ impl<'a> Index<'a> {
             }
         }
         // Keys are sorted by kind first: each goes behind those of its workload.
-        let mut probes = of_workloads.first().map_or_else(Vec::new, |(_, one)| vec![*one; of_workloads.len()]);
+        let mut probes =
+            of_workloads.first().map_or_else(Vec::new, |(_, one)| vec![*one; of_workloads.len()]);
         let mut begin = 0;
         for (of, _) in &mut workloads {
             let many = of.end;

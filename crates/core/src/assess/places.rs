@@ -42,7 +42,8 @@ impl Places {
             next += 1;
             next - 1
         };
-        let regions: HashMap<RegionId, usize> = estate.regions.iter().map(|r| (r.id.clone(), place())).collect();
+        let regions: HashMap<RegionId, usize> =
+            estate.regions.iter().map(|r| (r.id.clone(), place())).collect();
         let regions_at = regions.iter().map(|(id, place)| (id.address(), *place)).collect();
         let accounts = estate.accounts.iter().map(|a| (a.id.clone(), place())).collect();
         let domains = estate.domains.iter().map(|d| (d.id.clone(), place())).collect();

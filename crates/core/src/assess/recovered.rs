@@ -1,5 +1,7 @@
 //! The sources of all that a workload needs back, for one recovery.
 
+use smallvec::SmallVec;
+
 use super::asset::{AssetFacts, WritesEnd};
 use super::bench::Bench;
 use super::candidate::worsen;
@@ -60,7 +62,7 @@ pub(crate) fn assets<'a>(
         assumptions: Vec::new(),
     };
     judged.loss = Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) };
-    let mut picked: Vec<Picked> = Vec::with_capacity(facts.assets.len());
+    let mut picked: SmallVec<[Picked; 2]> = SmallVec::new();
     for asset in facts.assets.iter().filter(|a| a.asset.required && a.asset.rebuild.is_none()) {
         let owner = &bench.facts[asset.on.owner.0];
         if into.live && !bench.asset_stops(facts, asset, lost) {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::asset::{self, AssetFacts, CopyAt, Received, ReplicaFacts, WritesEnd};
 use super::domains::{Lost, Modes};
 use super::home::{self, Moved};
 use super::region::{HealthSeen, health, of_workload, said};
 use super::{
-    AssetView, CopyState, CopyViews, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView, RtoBasis,
-    RtoView, Side, State, WorkloadView, findings, rto,
+    AssetView, CopyState, CopyViews, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView,
+    RtoBasis, RtoView, Side, State, WorkloadView, findings, rto,
 };
 use crate::model::*;
 
@@ -28,13 +30,13 @@ pub(crate) struct Facts<'a> {
     /// The home, or all regions that take writes.
     pub serving: Vec<RegionId>,
     /// Where those regions stand among all that may be lost, and its account.
-    pub serving_at: Vec<Option<usize>>,
+    pub serving_at: SmallVec<[Option<usize>; 2]>,
     pub account_at: Option<usize>,
     /// It serves from more than one region, and is not meant to.
     pub two_writers: bool,
     pub health: Vec<HealthView>,
-    /// What is wrong with each of these.
-    pub ailing: Vec<Option<Reason>>,
+    /// What is wrong with those of these with which something is, by place.
+    pub ailing: Vec<(usize, Reason)>,
     /// When the home was last seen to serve.
     pub last_served: Option<Time>,
     /// When it began to be seen not to: it may have written until then.
@@ -72,7 +74,7 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
         serving: home.serving,
         two_writers: home.two_writers,
         health: Vec::with_capacity(workload.health.len()),
-        ailing: Vec::with_capacity(workload.health.len()),
+        ailing: Vec::new(),
         home_unseen: home.unseen,
         last_served: None,
         failing_since: None,
@@ -90,7 +92,7 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
             facts.failing_since = facts.failing_since.max(observed.and_then(|o| o.failing_since()));
         }
         facts.health.push(health_view(observed, declared, &seen));
-        facts.ailing.push(seen.reason);
+        facts.ailing.extend(seen.reason.map(|reason| (index, reason)));
     }
     facts
 }
@@ -186,10 +188,10 @@ fn oldest(facts: &Facts, health: &[HealthView]) -> Option<Time> {
     let mut oldest: Option<Time> = None;
     let mut seen = |at: Time| oldest = Some(oldest.map_or(at, |before| before.min(at)));
     for asset in &facts.assets {
-        if asset.tally.unseen > 0 {
+        if asset.tally.seen < asset.copies().len() {
             return None;
         }
-        let first = asset.tally.oldest.and_then(|(index, _)| asset.copy(index));
+        let first = asset.tally.oldest.and_then(|index| asset.copy(index));
         first.and_then(CopyAt::observed_at).into_iter().for_each(&mut seen);
         for replica in &asset.replicas {
             seen(replica.observed_at?);
@@ -254,8 +256,9 @@ fn states(
     if facts.workload.health.is_empty() {
         add(State::Unknown, Reason::NoHealthProbe);
     }
-    for (view, reason) in health.iter().zip(&facts.ailing) {
-        if let Some(reason) = reason.as_ref().filter(|_| serves(facts, view.region.as_ref())) {
+    for (index, reason) in &facts.ailing {
+        let view = &health[*index];
+        if serves(facts, view.region.as_ref()) {
             add(view.state, reason.clone());
         }
     }
@@ -280,7 +283,7 @@ fn states(
 fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)) {
     let id = &asset.asset.id;
     let tally = &asset.tally;
-    let (usable, unseen) = (tally.usable > 0, tally.unseen > 0);
+    let (usable, unseen) = (tally.usable > 0, tally.seen < asset.copies().len());
     let only_replicas = asset.copies().len() == 0 && !asset.replicas.is_empty();
     if !usable && !unseen && !only_replicas {
         add(State::Critical, Reason::NoUsablePoint { asset: id.clone() });
@@ -301,7 +304,7 @@ fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut
         };
         add(state, reason.clone());
     }
-    let some_not = usable && tally.usable + tally.unseen < asset.copies().len();
+    let some_not = usable && tally.usable < tally.seen;
     for copy in asset.copies().filter(|c| some_not && c.is_seen && !c.is_usable) {
         add(
             State::Warning,
@@ -366,7 +369,7 @@ fn copy_views(asset: &AssetFacts, lost: &Lost) -> CopyViews {
         seen: asset.seen().cloned(),
         states: asset.copies().map(state).collect(),
         reasons,
-        newest: asset.tally.newest.map(|(index, _)| index),
+        newest: asset.tally.newest,
     }
 }
 

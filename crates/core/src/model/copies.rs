@@ -38,11 +38,37 @@ impl Brief {
     }
 }
 
+/// What is asked of all copies of an asset together.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Tally {
+    /// How many were seen, and how many of these have a usable point.
+    pub seen: usize,
+    pub usable: usize,
+    /// The place of the one that was seen longest ago.
+    pub oldest: Option<usize>,
+    /// The place of the one whose good point is the newest; of equals the last.
+    pub newest: Option<usize>,
+}
+
+impl Tally {
+    fn of(briefs: &[Brief]) -> Self {
+        let seen = || briefs.iter().enumerate().filter(|(_, b)| b.age.is_seen());
+        let usable = || seen().filter(|(_, b)| b.usable);
+        Self {
+            seen: seen().count(),
+            usable: usable().count(),
+            oldest: seen().min_by_key(|(_, b)| b.age.at()).map(|(index, _)| index),
+            newest: usable().max_by_key(|(_, b)| b.good).map(|(index, _)| index),
+        }
+    }
+}
+
 /// What was seen of the copies of one asset, each at its place in the estate
 /// file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SeenAsset {
     briefs: Vec<Brief>,
+    tally: Tally,
     whole: Vec<Option<Arc<SeenCopy>>>,
 }
 
@@ -50,6 +76,13 @@ impl SeenAsset {
     /// By place; what lies beyond its end was never asked for.
     pub fn briefs(&self) -> &[Brief] {
         &self.briefs
+    }
+    /// Of its first copies, as many as are declared.
+    pub fn tally(&self, declared: usize) -> Tally {
+        match self.briefs.get(..declared) {
+            Some(first) if declared < self.briefs.len() => Tally::of(first),
+            _ => self.tally,
+        }
     }
     pub fn get(&self, index: usize) -> Option<&SeenCopy> {
         self.whole.get(index)?.as_deref()
@@ -59,8 +92,12 @@ impl SeenAsset {
             self.whole.resize(index + 1, None);
             self.briefs.resize(index + 1, Brief::default());
         }
-        self.briefs[index] = Brief::of(&seen);
-        self.whole[index] = Some(seen);
+        self.set(index, Some(seen));
+    }
+    fn set(&mut self, index: usize, seen: Option<Arc<SeenCopy>>) {
+        self.briefs[index] = seen.as_deref().map(Brief::of).unwrap_or_default();
+        self.whole[index] = seen;
+        self.tally = Tally::of(&self.briefs);
     }
     fn is_empty(&self) -> bool {
         self.whole.iter().all(Option::is_none)
@@ -85,9 +122,9 @@ impl SeenCopies {
     pub fn update(&mut self, key: &CopyKey, change: impl FnOnce(&mut SeenCopy)) {
         let Some(asset) = self.of.get_mut(&(key.workload.clone(), key.asset.clone())) else { return };
         let asset = Arc::make_mut(asset);
-        if let Some(seen) = asset.whole.get_mut(key.index).and_then(Option::as_mut) {
-            change(Arc::make_mut(seen));
-            asset.briefs[key.index] = Brief::of(seen);
+        if let Some(mut seen) = asset.whole.get_mut(key.index).and_then(Option::take) {
+            change(Arc::make_mut(&mut seen));
+            asset.set(key.index, Some(seen));
         }
     }
     /// By workload and asset.
@@ -109,8 +146,7 @@ impl SeenCopies {
             let seen = Arc::make_mut(seen);
             for index in 0..seen.whole.len() {
                 if !keeps(&CopyKey { workload: workload.clone(), asset: asset.clone(), index }) {
-                    seen.whole[index] = None;
-                    seen.briefs[index] = Brief::default();
+                    seen.set(index, None);
                 }
             }
         }
@@ -149,6 +185,10 @@ mod tests {
         let problem = Problem::new(Code::STORE_TIMEOUT, "s");
         seen.update(&key("b", 2), |copy| copy.fail(problem, Time::UNIX_EPOCH));
         assert_ne!(of_b(&seen)[2].age, of_b(&before)[2].age);
+        let tally = |of: &SeenCopies, declared| of.assets().last().unwrap().1.tally(declared);
+        assert_eq!(tally(&before, 3), Tally::default());
+        assert_eq!((tally(&seen, 3).seen, tally(&seen, 3).oldest), (1, Some(2)));
+        assert_eq!(tally(&seen, 2), Tally::default(), "what is not declared does not count");
         assert_eq!(seen.iter().map(|(key, _)| key).collect::<Vec<_>>(), [key("a", 0), key("b", 2)]);
         seen.retain(|key| key.index == 0);
         assert_eq!((seen.values().count(), seen.assets().count()), (1, 1));

@@ -40,7 +40,8 @@ impl<'a> Look<'a> {
     fn new(estate: &'a Estate, seen: &'a Observations, now: Time, views: &'a [Box<WorkloadView>]) -> Self {
         let declared: HashMap<&str, &Workload> =
             estate.workloads.iter().map(|w| (w.id.as_str(), w)).collect();
-        let of = |view: &'a Box<WorkloadView>| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
+        let of =
+            |view: &'a Box<WorkloadView>| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
         let copies = estate.workloads.iter().flat_map(|w| &w.assets).flat_map(|a| &a.copies);
         let held: HashSet<&str> = copies.map(|c| c.store.as_str()).collect();
         let failovers = estate.runbooks.iter().filter(|r| r.kind == RunbookKind::Failover);

@@ -316,7 +316,12 @@ fn it_says_when_it_next_changes_by_itself() {
     let then = assess(&world.estate, &world.seen, next, &Scenario::default());
     let shape = |a: &Assessment| {
         let w = &a.workloads[0];
-        (w.state, w.reasons.len(), w.assets[0].replicas[0].freshness, w.assets[0].copies().next().unwrap().freshness)
+        (
+            w.state,
+            w.reasons.len(),
+            w.assets[0].replicas[0].freshness,
+            w.assets[0].copies().next().unwrap().freshness,
+        )
     };
     assert_eq!(shape(&before), shape(&world.assess(&Scenario::default()).0));
     assert_ne!(
