@@ -64,7 +64,7 @@ pub fn log_lines(app: &App) -> Vec<LogLine> {
 
 /// The view of a workload in what is shown.
 pub fn view<'a>(app: &'a App, id: &WorkloadId) -> Option<&'a WorkloadView> {
-    app.shown.as_ref()?.workloads.iter().find(|w| w.id == *id)
+    app.shown.as_ref()?.workload(id)
 }
 
 pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
@@ -169,7 +169,7 @@ fn sources(w: &WorkloadView) -> Vec<(String, String)> {
                 format!("{} {}", asset.id, replica.region),
             ));
         }
-        for copy in &asset.copies {
+        for copy in asset.copies() {
             rows.push((
                 format!("{}/copy/{}", asset.id, copy.index),
                 format!("{} {}", asset.id, copy.on.store),

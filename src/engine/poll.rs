@@ -136,7 +136,7 @@ impl Picture {
                     seen.probes.insert(key.clone(), Arc::new(Observed::never(source.every)));
                 }
                 Asked::Copy(key) => {
-                    seen.copies.insert(key.clone(), Arc::new(Observed::never(source.every)));
+                    seen.copies.insert(key.clone(), Observed::never(source.every));
                 }
                 Asked::Posture(store) => {
                     seen.postures.insert(store.clone(), Arc::new(Observed::never(source.every)));
@@ -156,8 +156,11 @@ impl Picture {
 
 fn record(seen: &mut Observations, found: Found, at: Time) {
     fn put<T: Clone>(slot: Option<&mut Arc<Observed<T>>>, result: Result<T, Problem>, at: Time) {
-        let Some(slot) = slot else { return };
-        let observed = Arc::make_mut(slot);
+        if let Some(slot) = slot {
+            take(Arc::make_mut(slot), result, at);
+        }
+    }
+    fn take<T>(observed: &mut Observed<T>, result: Result<T, Problem>, at: Time) {
         match result {
             Ok(value) => observed.succeed(value, at),
             Err(problem) => observed.fail(problem, at),
@@ -166,7 +169,8 @@ fn record(seen: &mut Observations, found: Found, at: Time) {
     match found {
         Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
         Found::Copy(key, result) => {
-            put(seen.copies.get_mut(&key), result.map(|summary| (*summary).into()), at)
+            let result = result.map(|summary| Arc::new(*summary));
+            seen.copies.update(&key, |copy| take(copy, result, at));
         }
         Found::Posture(store, result) => {
             put(seen.postures.get_mut(&store), result.map(|posture| *posture), at)

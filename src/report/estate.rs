@@ -98,7 +98,7 @@ pub fn coverage(estate: &Estate, assessment: &Assessment) -> Value {
         json!({
             "workload": c.workload.id, "asset": c.asset.id, "layer": c.asset.layer,
             "required": c.asset.required, "protected": !c.by.is_empty(), "by": c.by,
-            "last_good": point(c.view.and_then(|v| v.last_good.as_ref()), now),
+            "last_good": point(c.view.and_then(|v| v.last_good()), now),
             "last_proven": point(c.view.and_then(|v| v.last_proven.as_ref()), now),
         })
     };
@@ -121,7 +121,7 @@ pub fn coverage_text(estate: &Estate, assessment: &Assessment) -> String {
             &format!("{}/{}", c.workload.id, c.asset.id),
             c.asset.layer.as_str(),
             &by,
-            &age(c.view.and_then(|v| v.last_good.as_ref())),
+            &age(c.view.and_then(|v| v.last_good())),
             &age(c.view.and_then(|v| v.last_proven.as_ref())),
         ]));
     }

@@ -79,7 +79,7 @@ fn subject(key: &ProbeKey) -> Option<String> {
 /// assessment under the scenario that is declared, its impact included.
 pub fn predictions(judged: &Assessment) -> Vec<Prediction> {
     let concerned = judged.workloads.iter().filter(|w| concerns(w));
-    let prediction = |w: &WorkloadView| {
+    let prediction = |w: &Box<WorkloadView>| {
         let verdict = w.verdict.as_ref().unwrap_or(&w.if_home_lost);
         Prediction {
             workload: w.id.clone(),

@@ -37,10 +37,11 @@ pub(crate) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(estate: &'a Estate, seen: &'a Observations, now: Time, views: &'a [WorkloadView]) -> Self {
+    fn new(estate: &'a Estate, seen: &'a Observations, now: Time, views: &'a [Box<WorkloadView>]) -> Self {
         let declared: HashMap<&str, &Workload> =
             estate.workloads.iter().map(|w| (w.id.as_str(), w)).collect();
-        let of = |view: &'a WorkloadView| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
+        let of =
+            |view: &'a Box<WorkloadView>| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
         let copies = estate.workloads.iter().flat_map(|w| &w.assets).flat_map(|a| &a.copies);
         let held: HashSet<&str> = copies.map(|c| c.store.as_str()).collect();
         let failovers = estate.runbooks.iter().filter(|r| r.kind == RunbookKind::Failover);
@@ -82,7 +83,7 @@ impl<'a> Look<'a> {
     }
     fn copies<'l>(&'l self, rule: &'l Rule) -> impl Iterator<Item = OfCopy<'a>> + 'l {
         self.assets(rule).flat_map(|asset| {
-            asset.view.copies.iter().filter_map(move |view| {
+            asset.view.copies().filter_map(move |view| {
                 let def = asset.def.copies.get(view.index)?;
                 Some(OfCopy { asset, def, view })
             })
@@ -109,7 +110,7 @@ pub(crate) struct OfAsset<'a> {
 pub(crate) struct OfCopy<'a> {
     pub asset: OfAsset<'a>,
     pub def: &'a CopyDef,
-    pub view: &'a CopyView,
+    pub view: CopyView<'a>,
 }
 
 impl OfAsset<'_> {
