@@ -23,7 +23,7 @@ pub(crate) struct AssetFacts<'a> {
     copies: Vec<CopyFacts>,
     /// What is wrong with copies, with their places, in rising order.
     reasons: Vec<(usize, Reason)>,
-    pub tally: Tally,
+    pub tally: CopyTally,
 }
 
 impl<'a> AssetFacts<'a> {
@@ -194,7 +194,7 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
         seen: copies,
         copies: Vec::with_capacity(on.watches.len()),
         reasons: Vec::new(),
-        tally: copies.map_or_else(Tally::default, |copies| copies.tally(on.watches.len())),
+        tally: copies.map_or_else(CopyTally::default, |copies| copies.tally(on.watches.len())),
     };
     let never = Brief::default();
     let briefs = copies.map_or(&[][..], |copies| copies.briefs());

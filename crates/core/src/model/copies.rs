@@ -40,7 +40,7 @@ impl Brief {
 
 /// What is asked of all copies of an asset together.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Tally {
+pub struct CopyTally {
     /// How many were seen, and how many of these have a usable point.
     pub seen: usize,
     pub usable: usize,
@@ -50,7 +50,7 @@ pub struct Tally {
     pub newest: Option<usize>,
 }
 
-impl Tally {
+impl CopyTally {
     fn of(briefs: &[Brief]) -> Self {
         let seen = || briefs.iter().enumerate().filter(|(_, b)| b.age.is_seen());
         let usable = || seen().filter(|(_, b)| b.usable);
@@ -68,7 +68,7 @@ impl Tally {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SeenAsset {
     briefs: Vec<Brief>,
-    tally: Tally,
+    tally: CopyTally,
     whole: Vec<Option<Arc<SeenCopy>>>,
 }
 
@@ -78,9 +78,9 @@ impl SeenAsset {
         &self.briefs
     }
     /// Of its first copies, as many as are declared.
-    pub fn tally(&self, declared: usize) -> Tally {
+    pub fn tally(&self, declared: usize) -> CopyTally {
         match self.briefs.get(..declared) {
-            Some(first) if declared < self.briefs.len() => Tally::of(first),
+            Some(first) if declared < self.briefs.len() => CopyTally::of(first),
             _ => self.tally,
         }
     }
@@ -97,7 +97,7 @@ impl SeenAsset {
     fn set(&mut self, index: usize, seen: Option<Arc<SeenCopy>>) {
         self.briefs[index] = seen.as_deref().map(Brief::of).unwrap_or_default();
         self.whole[index] = seen;
-        self.tally = Tally::of(&self.briefs);
+        self.tally = CopyTally::of(&self.briefs);
     }
     fn is_empty(&self) -> bool {
         self.whole.iter().all(Option::is_none)
@@ -186,9 +186,9 @@ mod tests {
         seen.update(&key("b", 2), |copy| copy.fail(problem, Time::UNIX_EPOCH));
         assert_ne!(of_b(&seen)[2].age, of_b(&before)[2].age);
         let tally = |of: &SeenCopies, declared| of.assets().last().unwrap().1.tally(declared);
-        assert_eq!(tally(&before, 3), Tally::default());
+        assert_eq!(tally(&before, 3), CopyTally::default());
         assert_eq!((tally(&seen, 3).seen, tally(&seen, 3).oldest), (1, Some(2)));
-        assert_eq!(tally(&seen, 2), Tally::default(), "what is not declared does not count");
+        assert_eq!(tally(&seen, 2), CopyTally::default(), "what is not declared does not count");
         assert_eq!(seen.iter().map(|(key, _)| key).collect::<Vec<_>>(), [key("a", 0), key("b", 2)]);
         seen.retain(|key| key.index == 0);
         assert_eq!((seen.values().count(), seen.assets().count()), (1, 1));

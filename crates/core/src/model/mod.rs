@@ -24,7 +24,7 @@ mod text;
 pub mod timeline;
 mod units;
 
-pub use copies::{Brief, SeenAsset, SeenCopies, SeenCopy, Tally};
+pub use copies::{Brief, CopyTally, SeenAsset, SeenCopies, SeenCopy};
 pub use domain::{DomainKind, LossMode, Scenario, Selector};
 pub use estate::*;
 pub use id::*;
