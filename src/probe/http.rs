@@ -24,7 +24,7 @@ pub(super) async fn ask(prober: &Prober, probe: &Probe, timeout: Dur) -> Result<
     };
     let begun = Instant::now();
     let ask = Ask { ca: ca.as_deref(), ..Ask::get(&url, timeout, MAX_BODY, &prober.meter) };
-    let answer = prober.http.call(ask).await.map_err(|e| e.problem(Side::Probe, &subject()))?;
+    let answer = prober.http.call(ask).await.map_err(|e| e.problem(Side::Probe, subject()))?;
     judge(probe, &answer, millis(begun), &subject)
 }
 

@@ -78,8 +78,8 @@ fn subject(key: &ProbeKey) -> Option<String> {
 /// What is predicted for each workload that has to be recovered; `judged` is the
 /// assessment under the scenario that is declared, its impact included.
 pub fn predictions(judged: &Assessment) -> Vec<Prediction> {
-    let concerned = judged.workloads.iter().filter(|w| concerns(w));
-    let prediction = |w: &Box<WorkloadView>| {
+    let concerned = judged.workloads.iter().map(Box::as_ref).filter(|w| concerns(w));
+    let prediction = |w: &WorkloadView| {
         let verdict = w.verdict.as_ref().unwrap_or(&w.if_home_lost);
         Prediction {
             workload: w.id.clone(),

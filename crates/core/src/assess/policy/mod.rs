@@ -40,8 +40,7 @@ impl<'a> Look<'a> {
     fn new(estate: &'a Estate, seen: &'a Observations, now: Time, views: &'a [Box<WorkloadView>]) -> Self {
         let declared: HashMap<&str, &Workload> =
             estate.workloads.iter().map(|w| (w.id.as_str(), w)).collect();
-        let of =
-            |view: &'a Box<WorkloadView>| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
+        let of = |view: &'a WorkloadView| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
         let copies = estate.workloads.iter().flat_map(|w| &w.assets).flat_map(|a| &a.copies);
         let held: HashSet<&str> = copies.map(|c| c.store.as_str()).collect();
         let failovers = estate.runbooks.iter().filter(|r| r.kind == RunbookKind::Failover);
@@ -49,7 +48,7 @@ impl<'a> Look<'a> {
             estate,
             seen,
             now,
-            workloads: views.iter().filter_map(of).collect(),
+            workloads: views.iter().map(Box::as_ref).filter_map(of).collect(),
             used: estate.stores.iter().filter(|s| held.contains(s.id.as_str())).collect(),
             failed_over: failovers.flat_map(|r| &r.workloads).map(WorkloadId::as_str).collect(),
         }
