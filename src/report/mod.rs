@@ -11,7 +11,7 @@ mod text;
 mod trends;
 
 pub use dependencies::{dependencies, dependencies_text};
-pub use estate::{coverage, coverage_text, losses, losses_text, uncovered};
+pub use estate::{coverage, coverage_text, losses, losses_text};
 pub use html::html;
 pub use posture::{Read, points, status, what_if};
 pub use run::{RunReport, markdown, run};

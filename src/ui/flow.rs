@@ -59,7 +59,7 @@ impl<'b> Flow<'b> {
     pub fn pair(&mut self, cx: &Cx<'_>, label: &str, spans: Vec<Span<'static>>) {
         let mut all = vec![cx.span(format!("{label:<13}"), Role::Dim)];
         all.extend(spans);
-        self.line(&Line::from(all));
+        self.cells(cx, &all);
     }
     /// A sentence, broken between words; further lines hang below its first letter.
     pub fn sentence(&mut self, lead: Span<'static>, text: &str, style: Style) {

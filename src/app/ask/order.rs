@@ -129,7 +129,11 @@ fn details(view: &RunView, order: &Order) -> Vec<String> {
                 Some(undo) => format!("{}: {}", s.plan.id, clean_line(&undo.join(" "))),
                 None => format!("{}: it has no undo and stays", s.plan.id),
             };
-            back.map(line).collect()
+            let lines: Vec<_> = back.map(line).collect();
+            match lines.is_empty() {
+                true => vec!["nothing has been done that could be taken back".to_owned()],
+                false => lines,
+            }
         }
         Order::HandOver | Order::TakeOver => {
             let offered = run.offered.as_ref().map(|to| format!("offered to {to}"));

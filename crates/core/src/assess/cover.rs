@@ -74,6 +74,16 @@ pub enum Fate {
 }
 
 impl Fate {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Untouched => "untouched",
+            Self::Rebuilt => "rebuilt",
+            Self::Back { .. } => "back",
+            Self::Unknown { .. } => "unknown",
+            Self::Nothing { .. } => "lost",
+            Self::Undeclared => "undeclared",
+        }
+    }
     /// From well to ill; what nobody can say is not well.
     pub fn rank(&self) -> u8 {
         match self {

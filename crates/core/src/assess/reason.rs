@@ -248,12 +248,8 @@ impl Reason {
     pub fn gives(&self) -> Verdict {
         match self {
             Self::DependencyLost { verdict, .. } => *verdict,
-            Self::NothingSurvives { .. }
-            | Self::TargetLost { .. }
-            | Self::TargetHit { .. }
-            | Self::RegionDown { .. }
-            | Self::NoCapacity { .. }
-            | Self::RunbookRelies { .. } => Verdict::Lost,
+            Self::NothingSurvives { .. } => Verdict::Lost,
+            bars if bars.bars() => Verdict::Lost,
             Self::RpoUnknown { .. }
             | Self::RegionUnseen { .. }
             | Self::HealthUnseen { .. }
@@ -274,6 +270,17 @@ impl Reason {
 }
 
 impl Reason {
+    /// Whether it is why one region is no target, rather than about the workload.
+    pub fn bars(&self) -> bool {
+        matches!(
+            self,
+            Self::TargetLost { .. }
+                | Self::TargetHit { .. }
+                | Self::RegionDown { .. }
+                | Self::NoCapacity { .. }
+                | Self::RunbookRelies { .. }
+        )
+    }
     /// The asset that it is about, if it is about one.
     pub fn asset(&self) -> Option<&AssetId> {
         match self {

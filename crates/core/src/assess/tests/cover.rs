@@ -10,18 +10,10 @@ fn coverage_of(small: &Small) -> Coverage {
     coverage(&small.estate(), &small.seen, &assessment)
 }
 
-/// `region back, provider nothing, …` of one asset.
+/// `region back, provider lost, …` of one asset.
 fn fates(all: &Coverage, asset: &str) -> String {
     let row = all.rows.iter().find(|r| r.asset == *asset).expect("the asset");
-    let word = |fate: &Fate| match fate {
-        Fate::Untouched => "untouched",
-        Fate::Rebuilt => "rebuilt",
-        Fate::Back { .. } => "back",
-        Fate::Unknown { .. } => "unknown",
-        Fate::Nothing { .. } => "nothing",
-        Fate::Undeclared => "undeclared",
-    };
-    let each = row.against.iter().map(|h| format!("{} {}", h.threat.as_str(), word(&h.fate)));
+    let each = row.against.iter().map(|h| format!("{} {}", h.threat.as_str(), h.fate.as_str()));
     each.collect::<Vec<_>>().join(", ")
 }
 
@@ -32,22 +24,22 @@ fn each_kind_of_loss_is_asked_of_each_asset() {
     let here = || shop().store("near", "ie", "prod").copy("near", &[30, 2 * DAY]);
     let away = || here().store("far", "us", "backup").copy("far", &[30, 2 * DAY]);
     let table = [
-        ("nothing at all", shop(), "region nothing, provider nothing, account nothing, data nothing"),
+        ("nothing at all", shop(), "region lost, provider lost, account lost, data lost"),
         (
             "a copy beside it, which its own account may delete",
             here(),
-            "region nothing, provider nothing, account nothing, data back",
+            "region lost, provider lost, account lost, data back",
         ),
         (
             "a replica at the same provider: it takes over the damage",
             shop().replica("fr", 1.0),
-            "region back, provider nothing, account nothing, data nothing",
+            "region back, provider lost, account lost, data lost",
         ),
         ("a copy elsewhere", away(), "region back, provider back, account back, data back"),
         (
             "nothing old enough to be clean",
             shop().store("far", "us", "backup").copy("far", &[30]),
-            "region back, provider back, account nothing, data nothing",
+            "region back, provider back, account lost, data lost",
         ),
         (
             "a copy that was never looked at",
