@@ -1,6 +1,7 @@
 //! Reports: what commands print and files keep, as JSON, text, Markdown and HTML.
 //! A new report is a file here: values in, text out, no I/O.
 
+mod audit;
 mod dependencies;
 mod estate;
 mod html;
