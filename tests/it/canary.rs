@@ -417,7 +417,7 @@ fn what_a_person_writes_is_kept_without_the_secrets_that_are_known() {
     }
     for format in ["md", "html", "json"] {
         let (_, out, _) = world.told(&["report", run.as_str(), "--format", format]);
-        assert!(out.contains("grace says it is ***"), "{out}");
+        assert!(out.contains("grace says it is"), "{out}");
         assert_eq!(found(out.as_bytes()), None, "{out}");
     }
 }

@@ -15,15 +15,16 @@ use crate::ui::{
 };
 
 const COLUMNS: [Column; 9] = [
-    col("ASSET", 16, 40, 0),
-    col("REGION GONE", 11, 14, 0),
+    col("ASSET", 20, 40, 0),
+    col("REGION GONE", 12, 14, 0),
     col("PROVIDER GONE", 13, 14, 1),
     col("ACCOUNT TAKEN", 13, 14, 1),
-    col("DATA BAD", 9, 14, 0),
+    col("DATA BAD", 12, 14, 0),
     num("LAST GOOD", 9, 10, 3),
-    num("PROVEN", 6, 10, 4),
+    num("PROVEN", 6, 10, 2),
     col("LAYER", 14, 14, 5),
-    col("PROTECTED BY", 24, u16::MAX, 2),
+    // Stands below in full.
+    col("PROTECTED BY", 24, u16::MAX, 4),
 ];
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
@@ -151,7 +152,10 @@ fn fate(cx: &Cx<'_>, fate: &Fate, required: bool) -> Span<'static> {
 /// The selected asset: what becomes of it, from where, and why not.
 fn told(cx: &Cx<'_>, mut flow: Flow<'_>, row: &Covered) {
     let by = if row.by.is_empty() { "nothing".to_owned() } else { row.by.join(", ") };
-    flow.heading(cx, &format!("{}/{}, {}: protected by {by}", row.workload, row.asset, row.layer.as_str()));
+    flow.heading(cx, &format!("{}/{}, {}", row.workload, row.asset, row.layer.as_str()));
+    let role = if row.by.is_empty() { Role::Critical } else { Role::Dim };
+    let by = format!("protected by {by}");
+    flow.sentence(cx.span(format!("{:<10}", "has"), role), &by, cx.role(Role::Text));
     for held in &row.against {
         let role = match held.fate.rank() {
             0 => Role::Ok,

@@ -52,7 +52,7 @@ fn cells(cx: &Cx<'_>, row: &LossRow) -> Vec<Cell> {
     };
     let back = match (row.worst, row.critical_path) {
         (Verdict::Unaffected | Verdict::Exposed, _) => cx.sym().none.to_owned(),
-        (Verdict::Lost, None) => "never".to_owned(),
+        (Verdict::Lost, _) => "never".to_owned(),
         (_, path) => cx.dur(path),
     };
     // Nobody waits for what never comes back.
@@ -80,7 +80,11 @@ fn counts(cx: &Cx<'_>, row: &LossRow) -> Cell {
 
 /// What becomes of each workload that the selected loss touches.
 fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
-    flow.heading(cx, &format!("If {} were gone{}", row.lost, back(row)));
+    flow.heading(cx, &format!("If {} were gone", row.lost));
+    let back = back(row);
+    if !back.is_empty() {
+        flow.sentence(Span::raw(""), &cx.sentence(&back), cx.role(Role::Strong));
+    }
     if row.vault_lost {
         let lead = cx.span(format!("{:<13}", "hidden tie"), Role::Warning);
         flow.sentence(lead, "The journal's vault has its majority there.", cx.role(Role::Text));
@@ -121,7 +125,7 @@ fn ties(cx: &Cx<'_>, flow: &mut Flow<'_>, row: &LossRow) {
     }
 }
 
-/// `: media and wiki never come back, the others in 41m 10s; catalogue decides that`
+/// `media and wiki never come back, the others in 41m 10s; catalogue decides that`
 fn back(row: &LossRow) -> String {
     let lost: Vec<_> =
         row.workloads.iter().filter(|w| w.verdict == Verdict::Lost).map(|w| w.workload.as_str()).collect();
@@ -134,10 +138,12 @@ fn back(row: &LossRow) -> String {
     let who = if lost.is_empty() { "all back" } else { "the others" };
     let decides = row.dominates.as_ref().map_or_else(String::new, |last| format!("; {last} decides that"));
     match (row.critical_path, never.is_empty()) {
-        (Some(path), true) => format!(": {who} in {path}{decides}"),
-        (Some(path), false) => format!(": {never}, {who} in {path}{decides}"),
+        // Nothing has to come back at once.
+        (Some(_), true) if row.worst < Verdict::Recoverable => String::new(),
+        (Some(path), true) => format!("{who} in {path}{decides}"),
+        (Some(path), false) => format!("{never}, {who} in {path}{decides}"),
         (None, true) => String::new(),
-        (None, false) => format!(": {never}"),
+        (None, false) => never,
     }
 }
 
@@ -158,6 +164,8 @@ fn words(one: &LossOf) -> String {
         (None, Verdict::Lost) => ": no region is left to bring it back in".to_owned(),
         (None, _) => String::new(),
     };
-    let into = if one.verdict == Verdict::Exposed { String::new() } else { into };
+    // What runs on goes nowhere, and neither does what is lost with what it needs.
+    let goes = matches!(one.verdict, Verdict::Recoverable | Verdict::Breach | Verdict::Unknown);
+    let into = if goes { into } else { String::new() };
     format!("{}{into}{loss}{why}.", one.workload)
 }
