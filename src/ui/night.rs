@@ -267,7 +267,7 @@ fn coverage_tells_each_kind_of_loss_of_each_asset_and_keeps_its_selection() {
         app.select(at);
         let shown = words(&app);
         let told = [
-            "protected by pgbackrest in backups-fra, replica in eu-central-1",
+            "kept as pgbackrest in backups-fra, replica in eu-central-1",
             "eu-west-1 gone: back from the replica in eu-central-1, losing up to",
             "all of aws gone: nothing is left of it",
             "No account is declared of its workload.",

@@ -124,7 +124,9 @@ fn details(view: &RunView, order: &Order) -> Vec<String> {
     };
     match order {
         Order::RollBack => {
-            let back = run.steps.iter().rev().filter(|s| s.status == StepStatus::Succeeded);
+            // What only looked has nothing to take back.
+            let acted = |s: &&lifeboat_core::run::StepRun| !s.attempts.is_empty() || s.plan.undo.is_some();
+            let back = run.steps.iter().rev().filter(|s| s.status == StepStatus::Succeeded).filter(acted);
             let line = |s: &lifeboat_core::run::StepRun| match &s.plan.undo {
                 Some(undo) => format!("{}: {}", s.plan.id, clean_line(&undo.join(" "))),
                 None => format!("{}: it has no undo and stays", s.plan.id),

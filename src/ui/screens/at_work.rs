@@ -28,14 +28,15 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
     let question = question_height(cx, usize::from(area.width.saturating_sub(6)), view).min(area.height);
     let above = Rect { height: area.height - question, ..area };
     let mut flow = Flow::new(buf, above);
-    if at_work.is_none() {
-        ended::draw(cx, &mut flow, run);
-    }
     if let Some(step) = looked.or(at_work) {
         about(cx, &mut flow, view, step);
     }
+    if at_work.is_none() {
+        flow.gap();
+        ended::draw(cx, &mut flow, run);
+    }
     let used = area.height - question - flow.left();
-    let gap = u16::from(question > 0 && used > 0 && flow.left() > 0);
+    let gap = u16::from(used > 0 && flow.left() > 0 && at_work.is_some());
     let rest = Rect { y: area.y + used + gap, height: area.height - used - gap, ..area };
     let mut flow = Flow::new(buf, rest);
     if question > 0 {

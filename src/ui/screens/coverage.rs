@@ -151,11 +151,14 @@ fn fate(cx: &Cx<'_>, fate: &Fate, required: bool) -> Span<'static> {
 
 /// The selected asset: what becomes of it, from where, and why not.
 fn told(cx: &Cx<'_>, mut flow: Flow<'_>, row: &Covered) {
-    let by = if row.by.is_empty() { "nothing".to_owned() } else { row.by.join(", ") };
+    let by = if row.by.is_empty() {
+        "nothing: it has no copy and no replica.".to_owned()
+    } else {
+        row.by.join(", ")
+    };
     flow.heading(cx, &format!("{}/{}, {}", row.workload, row.asset, row.layer.as_str()));
     let role = if row.by.is_empty() { Role::Critical } else { Role::Dim };
-    let by = format!("protected by {by}");
-    flow.sentence(cx.span(format!("{:<10}", "has"), role), &by, cx.role(Role::Text));
+    flow.sentence(cx.span(format!("{:<10}", "kept as"), role), &by, cx.role(Role::Text));
     for held in &row.against {
         let role = match held.fate.rank() {
             0 => Role::Ok,

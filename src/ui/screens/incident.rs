@@ -1,15 +1,11 @@
 //! Declare or wait: what speaks for it, the clocks, what it costs, what is next.
 
 use lifeboat_core::{
-    assess::{State, WorkloadView},
+    assess::{State, Verdict, WorkloadView},
     model::*,
     run::Incident,
 };
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{moment, sides, top};
 use crate::{
@@ -228,15 +224,19 @@ fn losses(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
             let home = view.home.as_ref().map_or("elsewhere", RegionId::as_str);
             parts.push(cx.span(format!("{} serves from {home}", cx.sym().done), Role::Ok));
         }
-        if there && !bars {
+        // Of what is lost no amount is left to be told, but why.
+        let lost = judged.decided().filter(|_| there && judged.verdict == Verdict::Lost);
+        if let Some(why) = lost {
+            parts.push(cx.span(format!("  {}", super::workload::because(why)), Role::Dim));
+        } else if there && !bars {
             let target = cx.target(view.rpo.target);
             parts.push(cx.span(format!("  {}, RPO {target}", cx.lost(judged.loss)), Role::Dim));
         }
-        flow.line(&Line::from(parts));
+        flow.cells(cx, &parts);
         if !bars {
             continue;
         }
-        if there {
+        if there && lost.is_none() {
             let rest = flow.rest();
             bar::loss(
                 cx,

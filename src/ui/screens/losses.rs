@@ -114,7 +114,7 @@ fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
 fn ties(cx: &Cx<'_>, flow: &mut Flow<'_>, row: &LossRow) {
     let mut told: Vec<&Reason> = Vec::new();
     for one in &row.workloads {
-        for tie in one.hidden.iter().filter(|tie| !one.reasons.contains(tie)) {
+        for tie in one.hidden.iter().filter(|tie| one.reasons.first() != Some(*tie)) {
             if !told.contains(&tie) {
                 told.push(tie);
                 let lead = cx.span(format!("{:<13}", "hidden tie"), Role::Warning);
@@ -133,7 +133,7 @@ fn back(row: &LossRow) -> String {
         [] => String::new(),
         [one] => format!("{one} never comes back"),
         [one, two] => format!("{one} and {two} never come back"),
-        [_, _, ..] => format!("{} never come back", lost.len()),
+        [_, _, ..] => format!("{} workloads never come back", lost.len()),
     };
     let who = if lost.is_empty() { "all back" } else { "the others" };
     let decides = row.dominates.as_ref().map_or_else(String::new, |last| format!("; {last} decides that"));
