@@ -226,8 +226,9 @@ fn losses(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
         }
         // Of what is lost no amount is left to be told, but why.
         let lost = judged.decided().filter(|_| there && judged.verdict == Verdict::Lost);
-        if let Some(why) = lost {
-            parts.push(cx.span(format!("  {}", super::workload::because(why)), Role::Dim));
+        let why = lost.map(super::workload::because);
+        if let (Some(why), false) = (&why, bars) {
+            parts.push(cx.span(format!("  {why}"), Role::Dim));
         } else if there && !bars {
             let target = cx.target(view.rpo.target);
             parts.push(cx.span(format!("  {}, RPO {target}", cx.lost(judged.loss)), Role::Dim));
@@ -236,7 +237,9 @@ fn losses(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
         if !bars {
             continue;
         }
-        if there && lost.is_none() {
+        if let Some(why) = &why {
+            flow.sentence(Span::raw(""), &cx.sentence(why), cx.role(Role::Text));
+        } else if there {
             let rest = flow.rest();
             bar::loss(
                 cx,

@@ -133,6 +133,7 @@ fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
         }
     };
     more(&mut flow, above, "above");
+    let titles = words_fit(cx, view, usize::from(area.width));
     for (n, step) in steps.iter().enumerate().skip(first).take(shown) {
         let at = flow.row();
         let role = cx.step_role(step.status);
@@ -144,11 +145,8 @@ fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
             cx.span(format!("{} ", cx.sym().step(step.status)), role),
         ];
         let label = cx.pieces(&label(&view.run, step), if strong { Role::Strong } else { Role::Text });
-        // The sign says these by itself, or the step stands beside: the title comes first.
-        let long: usize = label.iter().map(|s| width(&s.content)).sum();
+        let word = if titles || !plain(step, strong) { word } else { String::new() };
         let room = usize::from(area.width).saturating_sub(7);
-        let plain = strong || matches!(step.status, StepStatus::Succeeded | StepStatus::Pending);
-        let word = if plain && long + width(&word) + 2 > room { String::new() } else { word };
         let room = if word.is_empty() { room } else { room.saturating_sub(width(&word) + 2) };
         spans.extend(shorten(&label, room, cx).spans);
         flow.line(&Line::from(spans));
@@ -156,6 +154,21 @@ fn plan(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &RunView) {
         cx.hit(at, n);
     }
     more(&mut flow, below, "below");
+}
+
+/// Whether its sign says its state by itself, or it stands beside in full.
+fn plain(step: &StepRun, at_work: bool) -> bool {
+    at_work || matches!(step.status, StepStatus::Succeeded | StepStatus::Pending)
+}
+
+/// Whether there is room for these words beside every title; where there is not
+/// the titles come first, and none has its word.
+fn words_fit(cx: &Cx<'_>, view: &RunView, wide: usize) -> bool {
+    view.run.steps.iter().all(|step| {
+        let long: usize =
+            cx.pieces(&label(&view.run, step), Role::Text).iter().map(|s| width(&s.content)).sum();
+        7 + long + 2 + width(step.status.as_str()) <= wide
+    })
 }
 
 /// What a step is called, with what the run knows filled in.
