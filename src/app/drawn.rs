@@ -51,7 +51,7 @@ fn same_rows(a: &Glance, b: &Glance) -> bool {
 fn same(a: Option<&Assessment>, b: Option<&Assessment>, selected: Option<&WorkloadId>) -> bool {
     let (Some(a), Some(b)) = (a, b) else { return a.is_none() && b.is_none() };
     fn of<'a>(all: &'a Assessment, id: Option<&WorkloadId>) -> Option<&'a WorkloadView> {
-        id.and_then(|id| all.workloads.iter().find(|w| w.id == *id))
+        all.workload(id?)
     }
     let words =
         |w: &'_ WorkloadView| (w.reasons.clone(), w.verdict.as_ref().unwrap_or(&w.if_home_lost).clone());

@@ -1,6 +1,6 @@
 //! From a key to what it does: the topmost layer first, then the screen.
 
-use lifeboat_core::{model::*, run::RunState, run::Verb};
+use lifeboat_core::{assess::AssetView, model::*, run::RunState, run::Verb};
 
 use super::{
     Action, App, Effect, Input, Key, KeyCode, Layer, Mouse, Order, Paint, Scope, Screen, Trust, Zoom, ask,
@@ -289,8 +289,9 @@ fn first_points(app: &mut App) -> Vec<Effect> {
     };
     let view = workload(app).and_then(|id| rows::view(app, &id).cloned());
     let first = view.and_then(|w| {
-        let asset = w.assets.iter().find(|a| !a.copies.is_empty())?;
-        Some(CopyKey { workload: w.id.clone(), asset: asset.id.clone(), index: asset.copies[0].index })
+        let first = |a: &AssetView| Some((a.id.clone(), a.copies().next()?.index));
+        let (asset, index) = w.assets.iter().find_map(first)?;
+        Some(CopyKey { workload: w.id.clone(), asset, index })
     });
     match of_screen.or(first) {
         Some(key) => show_points(app, key),

@@ -64,7 +64,7 @@ pub fn log_lines(app: &App) -> Vec<LogLine> {
 
 /// The view of a workload in what is shown.
 pub fn view<'a>(app: &'a App, id: &WorkloadId) -> Option<&'a WorkloadView> {
-    app.shown.as_ref()?.workloads.iter().find(|w| w.id == *id)
+    app.shown.as_ref()?.workload(id)
 }
 
 pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
@@ -178,7 +178,7 @@ fn sources(w: &WorkloadView) -> Vec<(String, String)> {
                 format!("{} {}", asset.id, replica.region),
             ));
         }
-        for copy in &asset.copies {
+        for copy in asset.copies() {
             rows.push((
                 format!("{}/copy/{}", asset.id, copy.index),
                 format!("{} {}", asset.id, copy.on.store),
@@ -243,8 +243,8 @@ pub fn concerned(app: &App) -> (Vec<&WorkloadView>, Vec<&WorkloadView>) {
         w.home.as_ref().is_some_and(|r| incident.scenario.lost.contains_key(&Selector::region(r)))
     };
     let predicted = |w: &WorkloadView| incident.predictions.iter().any(|p| p.workload == w.id);
-    let all = real.workloads.iter().filter(|w| lost(w) || predicted(w));
-    let all: Vec<_> = all.collect();
+    let all = real.workloads.iter().map(|w| &**w).filter(|w| lost(w) || predicted(w));
+    let all: Vec<&WorkloadView> = all.collect();
     let urgent = urgencies(app, &all);
     let wave = |id: &WorkloadId| {
         let turn = real.recovery.iter().flat_map(|r| &r.order).find(|o| o.workload == *id);

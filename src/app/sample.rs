@@ -122,7 +122,7 @@ fn reading(now: Time, holds: bool, value: Option<f64>, age: i64, every: Dur) -> 
     Arc::new(Observed::of(reading, at, every))
 }
 
-fn copy(now: Time, age: i64, points: usize) -> Arc<Observed<Summarised>> {
+fn copy(now: Time, age: i64, points: usize) -> SeenCopy {
     let good = PointRef {
         id: format!("20261121-0200{points:02}F"),
         at: now - Dur::secs(age),
@@ -135,7 +135,7 @@ fn copy(now: Time, age: i64, points: usize) -> Arc<Observed<Summarised>> {
         windows: vec![Window { from: now - Dur::secs(6 * 86_400), to: now - Dur::secs(age) }],
         ..CopySummary::default()
     };
-    Arc::new(Observed::of(summary.into(), now - Dur::secs(40), Dur::secs(300)))
+    Observed::of(summary.into(), now - Dur::secs(40), Dur::secs(300))
 }
 
 /// What was seen of it at `now`: mail is overdue, the lag of ledger stands
@@ -192,12 +192,12 @@ pub fn observations(estate: &Estate, now: Time, down: Option<&str>) -> Observati
                 let value = match w.id.as_str() {
                     "mail" => copy(now, 3 * 86_400, 4),
                     "analytics" => {
-                        let mut hung = (*copy(now, 30_000, 12)).clone();
+                        let mut hung = copy(now, 30_000, 12);
                         hung.fail(
                             Problem::new(Code::STORE_TIMEOUT, "backups-dub").because("5s"),
                             now - Dur::secs(70),
                         );
-                        Arc::new(hung)
+                        hung
                     }
                     _ => copy(now, 45, 21 + n),
                 };

@@ -21,6 +21,9 @@ use crate::probe::Probing;
 
 /// The shortest time between two published snapshots.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
+/// The same where all that was answered is what was answered before, and only
+/// ages have changed.
+const PUBLISH_AGES: Duration = Duration::from_secs(1);
 /// How long after a first answer others are waited for.
 const GATHER: Duration = Duration::from_millis(40);
 /// How many repositories are read at once: each may hold 64 MiB.
@@ -125,6 +128,14 @@ fn subject(probe: &Probe) -> String {
 struct Picture {
     seen: Mutex<Observations>,
     changed: Notify,
+    /// Something was answered as it was before.
+    aged: Notify,
+}
+
+impl From<Observations> for Picture {
+    fn from(seen: Observations) -> Self {
+        Self { seen: Mutex::new(seen), changed: Notify::new(), aged: Notify::new() }
+    }
 }
 
 impl Picture {
@@ -136,7 +147,7 @@ impl Picture {
                     seen.probes.insert(key.clone(), Arc::new(Observed::never(source.every)));
                 }
                 Asked::Copy(key) => {
-                    seen.copies.insert(key.clone(), Arc::new(Observed::never(source.every)));
+                    seen.copies.insert(key.clone(), Observed::never(source.every));
                 }
                 Asked::Posture(store) => {
                     seen.postures.insert(store.clone(), Arc::new(Observed::never(source.every)));
@@ -148,30 +159,48 @@ impl Picture {
 
     fn record(&self, found: Found, at: Time) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        record(&mut seen, found, at);
+        let news = record(&mut seen, found, at);
         drop(seen);
-        self.changed.notify_one();
+        if news { &self.changed } else { &self.aged }.notify_one();
     }
 }
 
-fn record(seen: &mut Observations, found: Found, at: Time) {
+/// Whether it says something new.
+fn record(seen: &mut Observations, found: Found, at: Time) -> bool {
     fn put<T: Clone>(slot: Option<&mut Arc<Observed<T>>>, result: Result<T, Problem>, at: Time) {
-        let Some(slot) = slot else { return };
-        let observed = Arc::make_mut(slot);
+        if let Some(slot) = slot {
+            take(Arc::make_mut(slot), result, at);
+        }
+    }
+    fn is_news(before: &Observed<ProbeReading>, now: &Result<ProbeReading, Problem>) -> bool {
+        let said = |r: &ProbeReading| (r.holds, r.value, r.text.clone(), r.as_of);
+        match (before.last().filter(|_| before.failures() == 0), now) {
+            (Some(before), Ok(now)) => said(&before.value) != said(now),
+            _ => true,
+        }
+    }
+    fn take<T>(observed: &mut Observed<T>, result: Result<T, Problem>, at: Time) {
         match result {
             Ok(value) => observed.succeed(value, at),
             Err(problem) => observed.fail(problem, at),
         }
     }
     match found {
-        Found::Probe(key, result) => put(seen.probes.get_mut(&key), result, at),
+        Found::Probe(key, result) => {
+            let slot = seen.probes.get_mut(&key);
+            let news = slot.as_ref().is_some_and(|before| is_news(before, &result));
+            put(slot, result, at);
+            return news;
+        }
         Found::Copy(key, result) => {
-            put(seen.copies.get_mut(&key), result.map(|summary| (*summary).into()), at)
+            let result = result.map(|summary| Arc::new(*summary));
+            seen.copies.update(&key, |copy| take(copy, result, at));
         }
         Found::Posture(store, result) => {
             put(seen.postures.get_mut(&store), result.map(|posture| *posture), at)
         }
     }
+    true
 }
 
 /// Polls an estate until it is dropped.
@@ -188,7 +217,7 @@ impl Poller {
         let all = sources(estate);
         let first = Picture::of(&all);
         let (publish, seen) = watch::channel(Arc::new(first.clone()));
-        let picture = Arc::new(Picture { seen: Mutex::new(first), changed: Notify::new() });
+        let picture = Arc::new(Picture::from(first));
         let (refresh, _) = watch::channel(None);
         let means = Means::new(by);
         let mut tasks = JoinSet::new();
@@ -226,10 +255,19 @@ trait MapDrop: Future + Sized {
 impl<F: Future> MapDrop for F {}
 
 async fn publisher(picture: Arc<Picture>, publish: watch::Sender<Arc<Observations>>) {
+    let mut published = Instant::now();
     loop {
-        picture.changed.notified().await;
+        let only_ages = async {
+            picture.aged.notified().await;
+            sleep_until(published + PUBLISH_AGES).await;
+        };
+        tokio::select! {
+            () = picture.changed.notified() => {}
+            () = only_ages => {}
+        }
         // Answers come in flocks, and each picture is judged and drawn.
         tokio::time::sleep(GATHER).await;
+        published = Instant::now();
         let snapshot = picture.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if publish.send(Arc::new(snapshot)).is_err() {
             return;

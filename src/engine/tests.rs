@@ -35,6 +35,10 @@ impl Probing for World {
         match probe.target.as_str() {
             Some("hung") => futures::future::pending().boxed(),
             Some("down") => async { Err(Problem::new(Code::PROBE_REFUSED, "down")) }.boxed(),
+            Some("counts") => {
+                let value = Some(f64::from(self.asked.load(Ordering::SeqCst)));
+                async move { Ok(ProbeReading { value, ..reading() }) }.boxed()
+            }
             Some("unready") => async { Ok(ProbeReading { holds: false, ..reading() }) }.boxed(),
             _ => async { Ok(reading()) }.boxed(),
         }
@@ -49,11 +53,15 @@ impl Reading for World {
 }
 
 fn estate(targets: &[&str]) -> Estate {
+    polled(targets, "10s")
+}
+
+fn polled(targets: &[&str], every: &str) -> Estate {
     let health: Vec<_> =
         targets.iter().map(|t| json!({"region": "a", "probe": {"kind": "http", "target": t}})).collect();
     let asset = json!({"id": "db", "layer": "database", "copy": [{"store": "s", "format": "dump"}]});
     serde_json::from_value(json!({
-        "defaults": {"poll": "10s", "refresh": "60s", "timeout": "2s"},
+        "defaults": {"poll": every, "refresh": "60s", "timeout": "2s"},
         "workloads": [{"id": "w", "health": health, "asset": [asset]}],
     }))
     .expect("the sample estate")
@@ -101,4 +109,25 @@ async fn each_source_keeps_its_own_pace_whatever_the_others_do() {
     let then = world.asked.load(Ordering::SeqCst);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(world.asked.load(Ordering::SeqCst), then, "nothing asks after the stop");
+}
+
+/// How many pictures are published in a minute of asking each second.
+async fn published(targets: &[&str]) -> usize {
+    let world = Arc::new(World::default());
+    let poller = Poller::start(&polled(targets, "1s"), looking(&world), &CancellationToken::new());
+    let mut seen = poller.seen();
+    let minute = tokio::time::Instant::now() + Duration::from_secs(60);
+    let mut count = 0;
+    while tokio::time::timeout_at(minute, seen.changed()).await.is_ok_and(|alive| alive.is_ok()) {
+        count += 1;
+    }
+    count
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_answered_as_before_is_published_each_second_and_news_at_once() {
+    let same = published(&["up"; 8]).await;
+    assert!((50..=62).contains(&same), "{same}");
+    let news = published(&["counts"; 8]).await;
+    assert!(news > 90, "{news}");
 }

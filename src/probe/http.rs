@@ -16,11 +16,15 @@ pub(super) async fn ask(prober: &Prober, probe: &Probe, timeout: Dur) -> Result<
     let url = url.ok_or_else(|| {
         Problem::new(Code::PROBE_NAME, shown(text)).because("this is no http:// or https:// address")
     })?;
-    let subject = shown(url.as_str());
-    let ca = prober.ca(probe, &subject).await?;
+    // Only a failure names it, and thousands are asked again and again.
+    let subject = || shown(url.as_str());
+    let ca = match &probe.ca {
+        Some(_) => prober.ca(probe, &subject()).await?,
+        None => None,
+    };
     let begun = Instant::now();
     let ask = Ask { ca: ca.as_deref(), ..Ask::get(&url, timeout, MAX_BODY, &prober.meter) };
-    let answer = prober.http.call(ask).await.map_err(|e| e.problem(Side::Probe, &subject))?;
+    let answer = prober.http.call(ask).await.map_err(|e| e.problem(Side::Probe, subject()))?;
     judge(probe, &answer, millis(begun), &subject)
 }
 
@@ -38,7 +42,12 @@ pub(super) fn shown(url: &str) -> String {
     }
 }
 
-fn judge(probe: &Probe, answer: &Answer, ms: u32, subject: &str) -> Result<ProbeReading, Problem> {
+fn judge(
+    probe: &Probe,
+    answer: &Answer,
+    ms: u32,
+    subject: &impl Fn() -> String,
+) -> Result<ProbeReading, Problem> {
     let line = answer.status_line();
     let reading = |holds, detail: String| ProbeReading {
         holds,
@@ -60,7 +69,7 @@ fn judge(probe: &Probe, answer: &Answer, ms: u32, subject: &str) -> Result<Probe
     if let Some(detail) = body.differs(&probe.expect, probe) {
         return Ok(reading(false, detail));
     }
-    let unfit = |why| Problem::new(Code::PROBE_VALUE, subject).because(why);
+    let unfit = |why| Problem::new(Code::PROBE_VALUE, subject()).because(why);
     let too_long = || unfit("the answer is longer than 256 KiB".to_owned());
     let told = |why| if answer.whole { unfit(why) } else { too_long() };
     let (value, text) = body.figure(probe).map_err(told)?;

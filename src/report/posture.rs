@@ -29,7 +29,7 @@ fn windows(windows: &[Window]) -> Vec<Value> {
     windows.iter().map(|w| json!({"from": time(w.from), "to": time(w.to)})).collect()
 }
 
-fn copy(view: &CopyView, trend: Option<&CopyTrend>, paid: Option<Costs>, now: Time) -> Value {
+fn copy(view: &CopyView<'_>, trend: Option<&CopyTrend>, paid: Option<Costs>, now: Time) -> Value {
     let gap = |g: &Gap| json!({"from": g.from.map(time), "to": g.to.map(time), "detail": g.detail});
     json!({
         "store": view.on.store, "region": view.on.region, "format": view.on.format,
@@ -50,9 +50,9 @@ fn replica(view: &ReplicaView, trend: Option<&LagTrend>) -> Value {
 
 fn asset(estate: &Estate, of: &WorkloadView, view: &AssetView, learned: &Learned, now: Time) -> Value {
     let (workload, asset) = (&of.id, &view.id);
-    let copied = |c: &CopyView| {
+    let copied = |c: CopyView<'_>| {
         let key = CopyKey { workload: workload.clone(), asset: asset.clone(), index: c.index };
-        copy(c, learned.copies.get(&key), copy_costs(estate, &key, learned), now)
+        copy(&c, learned.copies.get(&key), copy_costs(estate, &key, learned), now)
     };
     let replicated = |r: &ReplicaView| {
         let key = LinkKey { workload: workload.clone(), asset: asset.clone(), index: r.index };
@@ -60,9 +60,9 @@ fn asset(estate: &Estate, of: &WorkloadView, view: &AssetView, learned: &Learned
     };
     json!({
         "id": view.id, "layer": view.layer,
-        "last_good": point(view.last_good.as_ref(), now),
+        "last_good": point(view.last_good(), now),
         "last_proven": point(view.last_proven.as_ref(), now),
-        "copies": view.copies.iter().map(copied).collect::<Vec<_>>(),
+        "copies": view.copies().map(copied).collect::<Vec<_>>(),
         "replicas": view.replicas.iter().map(replicated).collect::<Vec<_>>(),
     })
 }
@@ -70,8 +70,9 @@ fn asset(estate: &Estate, of: &WorkloadView, view: &AssetView, learned: &Learned
 /// What all copies of a workload cost, each currency by itself.
 fn paid(estate: &Estate, view: &WorkloadView, learned: &Learned) -> Vec<Value> {
     let keys = view.assets.iter().flat_map(|a| {
-        let key = |c: &CopyView| CopyKey { workload: view.id.clone(), asset: a.id.clone(), index: c.index };
-        a.copies.iter().map(key)
+        let key =
+            |c: CopyView<'_>| CopyKey { workload: view.id.clone(), asset: a.id.clone(), index: c.index };
+        a.copies().map(key)
     });
     together(keys.filter_map(|key| copy_costs(estate, &key, learned))).iter().map(costs).collect()
 }

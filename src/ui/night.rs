@@ -190,8 +190,9 @@ fn the_way_home_is_offered_once_what_was_lost_answers() {
 fn nothing_but_what_does_not_answer_speaks_for_declaring_a_region_lost() {
     let mut app = picture("overview", (120, 40));
     let mut seen = sample::observations(&sample::estate(), app.now, None);
-    for observed in seen.copies.values_mut() {
-        *observed = Arc::new(Observed::of(CopySummary::default().into(), app.now, Dur::secs(300)));
+    let keys: Vec<CopyKey> = seen.copies.iter().map(|(key, _)| key).collect();
+    for key in keys {
+        seen.copies.insert(key, Observed::of(CopySummary::default().into(), app.now, Dur::secs(300)));
     }
     update(&mut app, Msg::Observed(Arc::new(seen)));
     app.settle();

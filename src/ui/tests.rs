@@ -365,7 +365,7 @@ fn without_copies_there_is_no_last_good_to_miss() {
     identity.assets[0].copies.clear();
     let mut app = picture("overview", (200, 60));
     let mut seen = sample::observations(&estate, app.now, None);
-    seen.copies.retain(|key, _| key.workload != "ledger");
+    seen.copies.retain(|key| key.workload != "ledger");
     update(&mut app, Msg::Estate(Arc::new(estate)));
     update(&mut app, Msg::Observed(Arc::new(seen)));
     app.settle();

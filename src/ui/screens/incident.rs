@@ -27,7 +27,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
 /// Workloads that serve from what is lost.
 fn hit<'a>(app: &'a App, scenario: &'a Scenario) -> impl Iterator<Item = &'a WorkloadView> {
     let lost = |r: &RegionId| scenario.lost.contains_key(&Selector::region(r));
-    let all = app.real.iter().flat_map(|a| &a.workloads);
+    let all = app.real.iter().flat_map(|a| &a.workloads).map(|w| &**w);
     all.filter(move |w| w.home.as_ref().is_some_and(lost))
 }
 
@@ -125,7 +125,7 @@ fn declared(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
 fn moved(app: &App, incident: &Incident) -> bool {
     let lost = |r: &RegionId| incident.scenario.lost.contains_key(&Selector::region(r));
     let predicted = |w: &WorkloadView| incident.predictions.iter().any(|p| p.workload == w.id);
-    let all = app.real.iter().flat_map(|a| &a.workloads);
+    let all = app.real.iter().flat_map(|a| &a.workloads).map(|w| &**w);
     all.filter(|w| predicted(w)).any(|w| w.home.as_ref().is_some_and(|home| !lost(home)))
 }
 

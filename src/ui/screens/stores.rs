@@ -32,7 +32,7 @@ struct Standing {
 
 fn standing(cx: &Cx<'_>, store: &StoreId) -> Standing {
     let assets = cx.app.shown.iter().flat_map(|a| &a.workloads).flat_map(|w| &w.assets);
-    let copies: Vec<_> = assets.flat_map(|a| &a.copies).filter(|c| c.on.store == *store).collect();
+    let copies: Vec<_> = assets.flat_map(|a| a.copies()).filter(|c| c.on.store == *store).collect();
     let worst = copies.iter().max_by_key(|c| c.state);
     let costs = copies.iter().filter_map(|c| c.summary()).map(|s| s.cost);
     Standing {
@@ -43,7 +43,7 @@ fn standing(cx: &Cx<'_>, store: &StoreId) -> Standing {
             bytes: all.bytes + one.bytes,
         }),
         oldest: copies.iter().map(|c| c.observed_at()).min().flatten(),
-        trouble: worst.filter(|c| c.state > State::Ok).and_then(|c| c.reason.as_deref().map(str::to_owned)),
+        trouble: worst.filter(|c| c.state > State::Ok).and_then(|c| c.reason.map(str::to_owned)),
     }
 }
 

@@ -220,7 +220,7 @@ fn copies(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) {
             false => format!("{} (optional)", asset.id),
         };
         all.extend(asset.replicas.iter().map(|r| replica(cx, &name, r)));
-        all.extend(asset.copies.iter().map(|c| copy(cx, &name, c)));
+        all.extend(asset.copies().map(|c| copy(cx, &name, &c)));
     }
     let rows = &cx.app.rows;
     if all.is_empty() {
@@ -266,7 +266,7 @@ fn replica(cx: &Cx<'_>, asset: &str, r: &ReplicaView) -> Vec<Cell> {
     ]
 }
 
-fn copy(cx: &Cx<'_>, asset: &str, c: &CopyView) -> Vec<Cell> {
+fn copy(cx: &Cx<'_>, asset: &str, c: &CopyView<'_>) -> Vec<Cell> {
     let good = c.last_good().map_or_else(|| "none".into(), |p| cx.age(p.at));
     vec![
         one(cx.state(c.state)),
@@ -277,6 +277,6 @@ fn copy(cx: &Cx<'_>, asset: &str, c: &CopyView) -> Vec<Cell> {
         one(cx.span(c.points().to_string(), Role::Dim)),
         seen(cx, c.observed_at(), c.freshness),
         one(cx.span(c.summary().map(|s| cost(s.cost)).unwrap_or_default(), Role::Dim)),
-        why(cx, c.reason.as_deref(), c.survives),
+        why(cx, c.reason, c.survives),
     ]
 }

@@ -1,12 +1,13 @@
 //! One asset: when it was last written, and up to which instant each of its
 //! copies and replicas is known to have received.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use super::ground::{AssetGround, CopyGround};
+use super::ground::{AssetGround, CopyGround, Watch};
 use super::index::SeenOf;
 use super::region::said;
-use super::{Cx, Loss, Reason, State};
+use super::{CopyOn, Cx, Loss, Reason, State};
 use crate::model::*;
 
 /// Facts about one asset that hold under every scenario.
@@ -18,7 +19,29 @@ pub(crate) struct AssetFacts<'a> {
     /// The instant of the last write seen acknowledged.
     pub last_write: Option<Time>,
     pub replicas: Vec<ReplicaFacts<'a>>,
-    pub copies: Vec<CopyFacts<'a>>,
+    seen: Option<&'a Arc<SeenAsset>>,
+    copies: Vec<CopyFacts>,
+    /// What is wrong with copies, with their places, in rising order.
+    reasons: Vec<(usize, Reason)>,
+    pub tally: CopyTally,
+}
+
+impl<'a> AssetFacts<'a> {
+    /// In the order in which they are declared.
+    pub fn copies<'j>(&'j self) -> impl ExactSizeIterator<Item = CopyAt<'j, 'a>> + Clone {
+        self.copies.iter().enumerate().map(|(index, facts)| CopyAt { of: self, facts, index })
+    }
+    pub fn copy<'j>(&'j self, index: usize) -> Option<CopyAt<'j, 'a>> {
+        Some(CopyAt { of: self, facts: self.copies.get(index)?, index })
+    }
+    /// What was seen of its copies.
+    pub fn seen(&self) -> Option<&'a Arc<SeenAsset>> {
+        self.seen
+    }
+    /// What is wrong with copies, with their places.
+    pub fn reasons(&self) -> &[(usize, Reason)] {
+        &self.reasons
+    }
 }
 
 pub(crate) struct ReplicaFacts<'a> {
@@ -36,46 +59,70 @@ pub(crate) struct ReplicaFacts<'a> {
 }
 
 /// Kept small: ten thousand of them are gone through several times.
-pub(crate) struct CopyFacts<'a> {
-    pub on: &'a CopyGround,
-    pub observed: Option<&'a Arc<Observed<Summarised>>>,
+pub(crate) struct CopyFacts {
     /// Of the last successful look, and of the last good point that it saw; of
     /// no meaning where there is none.
     at: Millis,
     through: Millis,
-    /// The most that passes between two instants, making the backup included.
-    pub interval: Option<Dur>,
-    reasons: Box<[Reason]>,
     /// The place of its store among all that may be lost.
     pub store: Option<u32>,
     pub state: State,
     pub freshness: Freshness,
     pub is_seen: bool,
-    is_usable: bool,
+    pub is_usable: bool,
     /// It needs nothing else: no key, no secret.
     pub alone: bool,
+    /// It keeps points that are not simply usable.
+    pub others: bool,
 }
 
-impl<'a> CopyFacts<'a> {
-    /// The last successful look at it.
-    pub fn seen(&self) -> Option<&'a Seen<Summarised>> {
-        self.observed.and_then(|o| o.last())
-    }
-    pub fn observed_at(&self) -> Option<Time> {
-        self.seen().map(|s| s.at)
-    }
-    /// `observed_at`, compared often.
-    pub fn seen_ms(&self) -> Option<Millis> {
-        self.is_seen.then_some(self.at)
-    }
+impl CopyFacts {
     pub fn received(&self) -> Option<Received> {
         self.is_usable.then_some(Received { through: self.through, as_of: Some(self.at) })
     }
-    pub fn last_good(&self) -> Option<&'a PointRef> {
+}
+
+/// One copy of an asset, with all that is known of it.
+#[derive(Clone, Copy)]
+pub(crate) struct CopyAt<'j, 'a> {
+    of: &'j AssetFacts<'a>,
+    facts: &'j CopyFacts,
+    pub index: usize,
+}
+
+impl Deref for CopyAt<'_, '_> {
+    type Target = CopyFacts;
+    fn deref(&self) -> &CopyFacts {
+        self.facts
+    }
+}
+
+impl<'a> CopyAt<'_, 'a> {
+    pub fn ground(self) -> &'a CopyGround {
+        &self.of.on.copies[self.index]
+    }
+    pub fn on(self) -> &'a CopyOn {
+        &self.of.on.on[self.index]
+    }
+    pub fn store_id(self) -> &'a StoreId {
+        &self.on().store
+    }
+    /// The last successful look at it.
+    pub fn seen(self) -> Option<&'a Seen<Arc<CopySummary>>> {
+        self.of.seen?.get(self.index)?.last()
+    }
+    pub fn observed_at(self) -> Option<Time> {
+        self.seen().map(|s| s.at)
+    }
+    pub fn last_good(self) -> Option<&'a PointRef> {
         self.seen().and_then(|s| s.value.last_good.as_ref())
     }
-    pub fn reasons(&self) -> &[Reason] {
-        &self.reasons
+    /// The most that passes between two instants, making the backup included.
+    pub fn interval(self) -> Option<Dur> {
+        let on = self.ground();
+        // Log is on its way all the time; a backup has to be made first.
+        let took = || self.seen().and_then(|s| s.value.took).unwrap_or(Dur::ZERO);
+        on.interval.map(|every| if on.ships_log { every } else { every + took() })
     }
 }
 
@@ -137,15 +184,28 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
     let seen = cx.seen.workload(on.owner.0);
     let wanted = |key: &ProbeKey| matches!(key, ProbeKey::WriteProbe { asset: a, .. } if *a == asset.id);
     let write = asset.write_probe.as_ref().and_then(|_| seen.probe(wanted)).and_then(|o| cx.look(o).seen);
-    let mut copies = seen.copies(&asset.id);
-    AssetFacts {
+    let copies = seen.copies(&asset.id);
+    let mut facts = AssetFacts {
         asset,
         owner,
         on,
         last_write: write.and_then(|s| s.value.value).and_then(instant),
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica(cx, seen, asset, n, r)).collect(),
-        copies: on.copies.iter().enumerate().map(|(n, c)| copy(cx, copies.next(n), asset, c)).collect(),
+        seen: copies,
+        copies: Vec::with_capacity(on.watches.len()),
+        reasons: Vec::new(),
+        tally: copies.map_or_else(CopyTally::default, |copies| copies.tally(on.watches.len())),
+    };
+    let never = Brief::default();
+    let briefs = copies.map_or(&[][..], |copies| copies.briefs());
+    let mut until = Millis::MAX;
+    for (index, watch) in on.watches.iter().enumerate() {
+        let brief = briefs.get(index).unwrap_or(&never);
+        let copy = copy(cx.now_ms, &mut facts, (index, watch), brief, &mut until);
+        facts.copies.push(copy);
     }
+    cx.changes_after(until);
+    facts
 }
 
 /// Seconds since 1970 as an instant.
@@ -234,88 +294,100 @@ fn replica<'a>(
     facts
 }
 
-fn copy<'a>(
-    cx: &Cx<'a>,
-    observed: Option<&'a Arc<Observed<Summarised>>>,
-    asset: &'a Asset,
-    on: &'a CopyGround,
-) -> CopyFacts<'a> {
-    let unseen = Sighting { seen: None, at: 0, freshness: Freshness::Unseen, left: None };
-    let Sighting { seen, at, freshness, .. } = observed.map_or(unseen, |observed| cx.look(observed));
-    let mut reasons = Vec::new();
+/// `of`: its asset, whose reasons grow; `until`: up to when nothing changes.
+#[inline]
+fn copy(
+    now: Millis,
+    of: &mut AssetFacts,
+    (index, watch): (usize, &Watch),
+    brief: &Brief,
+    until: &mut Millis,
+) -> CopyFacts {
+    let (freshness, so_until) = brief.age.freshness(now);
+    *until = so_until.min(*until);
+    let is_seen = brief.age.is_seen();
     let mut state = State::Ok;
-    let good = seen.and_then(|s| s.value.good);
-    if let Some(seen) = seen {
-        state = troubles(cx, asset, on, &seen.value, &mut reasons);
-    }
     if !freshness.is_current() {
-        let detail = observed.and_then(|o| o.problem()).map(said);
-        let detail = detail.unwrap_or_else(|| freshness.as_str().to_owned());
-        let (asset, store) = (asset.id.clone(), on.at.store.clone());
-        reasons.insert(0, Reason::CopyUnreachable { asset, store, detail });
-        state = state.max(State::Unknown);
+        unreachable(of, index, freshness);
+        state = State::Unknown;
     }
-    // Log is on its way all the time; a backup has to be made first.
-    let took = || seen.and_then(|s| s.value.took).unwrap_or(Dur::ZERO);
+    if is_seen {
+        state = state.max(troubles(now, of, (index, watch), brief, until));
+    }
     CopyFacts {
-        on,
-        observed,
-        at,
-        through: good.unwrap_or_default(),
-        interval: on.interval.map(|i| if on.ships_log { i } else { i + took() }),
-        reasons: reasons.into_boxed_slice(),
-        store: on.lies,
+        at: brief.age.at(),
+        through: brief.good,
+        store: watch.lies,
         state,
         freshness,
-        is_seen: seen.is_some(),
-        is_usable: good.is_some(),
-        alone: on.needs.is_none(),
+        is_seen,
+        is_usable: brief.usable,
+        alone: watch.alone,
+        others: brief.others,
     }
+}
+
+#[cold]
+fn unreachable(of: &mut AssetFacts, index: usize, freshness: Freshness) {
+    let detail = of.seen.and_then(|seen| seen.get(index)?.problem()).map(said);
+    let detail = detail.unwrap_or_else(|| freshness.as_str().to_owned());
+    let (asset, store) = (of.asset.id.clone(), of.on.on[index].store.clone());
+    of.reasons.push((index, Reason::CopyUnreachable { asset, store, detail }));
 }
 
 /// What is wrong with a copy that was seen.
+#[inline]
 fn troubles(
-    cx: &Cx,
-    asset: &Asset,
-    on: &CopyGround,
-    summary: &Summarised,
-    reasons: &mut Vec<Reason>,
+    now: Millis,
+    of: &mut AssetFacts,
+    (index, watch): (usize, &Watch),
+    brief: &Brief,
+    until: &mut Millis,
 ) -> State {
-    let (id, store) = (&asset.id, &on.at.store);
-    let Some(good) = summary.good else {
-        reasons.push(Reason::NoUsablePoint { asset: id.clone() });
+    if !brief.usable {
+        of.reasons.push((index, Reason::NoUsablePoint { asset: of.asset.id.clone() }));
         return State::Critical;
-    };
-    if !summary.plain {
-        told(asset, on, summary, reasons);
     }
-    if let Some((expected, grace)) = on.due {
-        let age = Dur::millis(cx.now_ms.saturating_sub(good));
-        cx.changes_in(expected + grace + Dur::millis(1) - age);
-        if age > expected + grace {
-            let (asset, store) = (id.clone(), store.clone());
-            reasons.push(Reason::CopyOverdue { asset, store, age, expected });
-        }
+    let before = of.reasons.len();
+    if !brief.plain {
+        told(of, index);
     }
-    if reasons.is_empty() { State::Ok } else { State::Warning }
+    let age = now.saturating_sub(brief.good);
+    if age > watch.late_after {
+        overdue(of, index, Dur::millis(age));
+    } else if watch.late_after < Millis::MAX {
+        *until = brief.good.saturating_add(watch.late_after).min(*until);
+    }
+    if of.reasons.len() == before { State::Ok } else { State::Warning }
+}
+
+#[cold]
+fn overdue(of: &mut AssetFacts, index: usize, age: Dur) {
+    let (asset, store) = (of.asset.id.clone(), of.on.on[index].store.clone());
+    let expected = of.on.copies[index].due.unwrap_or_default();
+    of.reasons.push((index, Reason::CopyOverdue { asset, store, age, expected }));
 }
 
 /// What was told of it when it was looked at.
-fn told(asset: &Asset, on: &CopyGround, summary: &CopySummary, reasons: &mut Vec<Reason>) {
-    let (id, store) = (&asset.id, &on.at.store);
+#[cold]
+fn told(of: &mut AssetFacts, index: usize) {
+    let (asset, on, seen) = (of.asset, of.on, of.seen);
+    let Some(seen) = seen.and_then(|seen| seen.get(index)?.last()) else { return };
+    let (id, store, summary) = (&asset.id, &on.on[index].store, &seen.value);
+    let mut told = |reason: Reason| of.reasons.push((index, reason));
     let running = |s: &PointState| matches!(s, PointState::Running);
     if let Some((state, detail)) = summary.newest_trouble.as_ref().filter(|(s, _)| !running(s)) {
         let point = summary.newest.as_ref().map(|p| p.id.clone()).unwrap_or_default();
         let (asset, store, detail) = (id.clone(), store.clone(), detail.clone());
-        reasons.push(Reason::NewestUnusable { asset, store, point, state: *state, detail });
+        told(Reason::NewestUnusable { asset, store, point, state: *state, detail });
     }
     for gap in &summary.gaps {
         let (asset, store, detail) = (id.clone(), store.clone(), gap.detail.clone());
-        reasons.push(Reason::WindowGap { asset, store, detail });
+        told(Reason::WindowGap { asset, store, detail });
     }
     for note in &summary.notes {
         let (asset, store, detail) = (id.clone(), store.clone(), said(note));
-        reasons.push(Reason::CopyNote { asset, store, detail });
+        told(Reason::CopyNote { asset, store, detail });
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Bench<'j, 'a> {
 
 impl<'j, 'a> Bench<'j, 'a> {
     pub fn region(&self, id: &RegionId) -> Option<&'j RegionView> {
-        self.cx.ground.region(id.as_str()).map(|n| &self.regions[n])
+        self.cx.ground.region(id).map(|n| &self.regions[n])
     }
 
     /// Whether what it serves from, or an asset that it requires, is hit so that

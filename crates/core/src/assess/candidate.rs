@@ -1,6 +1,10 @@
 //! One target region for one workload: whether it can be reached and can serve,
 //! and what a recovery into it would cost.
 
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
 use super::bench::Bench;
 use super::domains::{Lost, Modes};
 use super::plan::Plan;
@@ -28,7 +32,7 @@ pub(crate) struct Objectives {
 
 impl<'j> Target<'j> {
     /// Standbys first; then regions that serve it or did.
-    pub fn all(facts: &'j Facts, lost: &Lost) -> Vec<Target<'j>> {
+    pub fn all(facts: &'j Facts, lost: &Lost) -> SmallVec<[Target<'j>; 4]> {
         let w = facts.workload;
         let own = w.account.as_ref();
         let standby = |(n, s): (usize, &'j Standby)| Target {
@@ -36,7 +40,7 @@ impl<'j> Target<'j> {
             account: s.account.as_ref().or(own),
             capacity: s.capacity.as_ref().map(|c| (n, c)),
         };
-        let mut all = Vec::with_capacity(w.standbys.len() + w.active.len() + facts.serving.len() + 1);
+        let mut all = SmallVec::new();
         all.extend(w.standbys.iter().enumerate().map(standby));
         let others = w.active.iter().map(|a| &a.region).chain(&facts.serving).chain(&w.home);
         // What serves it now and goes with the loss is no target that failed.
@@ -131,15 +135,18 @@ pub(crate) fn judge<'a>(
     lost: &Lost,
     target: Target,
     objectives: Objectives,
-) -> Result<Judged, Reason> {
+) -> Result<Arc<Judged>, Reason> {
     let region = target.region;
     let serves = facts.serving.len() > 1 && facts.serving.contains(region);
     if let Some(reason) = target.hit(lost, serves) {
         return Err(reason);
     }
-    let mut judged = Judged { verdict: Verdict::Recoverable, to: Some(region.clone()), ..Judged::default() };
-    reachable(bench, facts, region, &mut judged)?;
-    capacity(bench, facts, lost, target, &mut judged)?;
+    // Large, and handed on many times.
+    let mut shared =
+        Arc::new(Judged { verdict: Verdict::Recoverable, to: Some(region.clone()), ..Judged::default() });
+    let judged = Arc::make_mut(&mut shared);
+    reachable(bench, facts, region, judged)?;
+    capacity(bench, facts, lost, target, judged)?;
     let plan = plan(bench, facts, lost, Some(region));
     if let Some(plan) = plan {
         if let Some(reason) = relies(bench, plan, lost) {
@@ -176,19 +183,19 @@ pub(crate) fn judge<'a>(
             room,
             plan: plan.map(|p| p.place),
         },
-        &mut judged,
+        judged,
     );
     recovery.retrieval = found.retrieval;
     recovery.restores = found.restores;
-    held(bench, facts, region, objectives, rto::estimate(bench.cx, plan, &recovery), &mut judged);
-    Ok(judged)
+    held(bench, facts, region, objectives, rto::estimate(bench.cx, plan, &recovery), judged);
+    Ok(shared)
 }
 
 /// Whether the region serves, as far as can be seen.
 fn reachable(bench: &Bench, facts: &Facts, region: &RegionId, judged: &mut Judged) -> Result<(), Reason> {
     let view = bench.region(region);
     // Brought back where it is, that it does not serve is why.
-    let own = facts.health.iter().filter(|(h, _)| h.region.as_ref() == Some(region)).map(|(h, _)| h);
+    let own = facts.health.iter().filter(|h| h.region.as_ref() == Some(region));
     let own = own.filter(|_| !in_place(facts, region));
     if let Some(down) = own.clone().find(|h| h.state == State::Critical) {
         return Err(Reason::RegionDown { region: region.clone(), detail: down.detail.clone() });
@@ -281,7 +288,7 @@ fn held(
 ) {
     let residency = &facts.workload.residency;
     let inside = |r: &Region| r.jurisdiction.iter().any(|j| residency.contains(j));
-    if !residency.is_empty() && !bench.cx.region(region.as_str()).is_some_and(inside) {
+    if !residency.is_empty() && !bench.cx.region(region).is_some_and(inside) {
         worsen(judged, Verdict::Breach, Reason::OutsideResidency { region: region.clone() });
     }
     judged.rto = estimate.whole;

@@ -1,7 +1,7 @@
 //! What a copy still holds when somebody may delete from it, or when what was
 //! copied since some instant is bad.
 
-use super::asset::{AssetFacts, CopyFacts};
+use super::asset::{AssetFacts, CopyAt};
 use super::domains::Modes;
 use super::ground::CopyGround;
 use super::sources::Ask;
@@ -35,12 +35,14 @@ enum Lock {
     None,
 }
 
-pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, damaged: bool) -> Standing {
+pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: CopyAt, damaged: bool) -> Standing {
     let (lost, estate) = (ask.lost, ask.cx.estate);
     let hit = lost.store(copy.store);
     let mut partly = false;
-    if let Some(needs) = &copy.on.needs {
-        let reasons = needs.lost(estate, &asset.asset.id, &copy.on.at.store, lost);
+    if !copy.alone
+        && let Some(needs) = &copy.ground().needs
+    {
+        let reasons = needs.lost(estate, &asset.asset.id, copy.store_id(), lost);
         partly = needs.damaged(lost);
         let first = reasons.first().cloned();
         ask.hidden.extend(reasons);
@@ -58,13 +60,13 @@ pub(crate) fn standing(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, dama
     limited(ask, asset, copy, deletable)
 }
 
-fn limited(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, deletable: bool) -> Standing {
-    let (id, store) = (asset.asset.id.clone(), copy.on.at.store.clone());
+fn limited(ask: &mut Ask, asset: &AssetFacts, copy: CopyAt, deletable: bool) -> Standing {
+    let (id, store) = (asset.asset.id.clone(), copy.store_id().clone());
     let lock = if deletable { lock(ask, copy) } else { Lock::From(Millis::MIN) };
     let clean = |locked_from| Clean {
         before: ask.lost.clean_before().unwrap_or(Millis::MAX),
         locked_from,
-        versions: copy.on.mirror,
+        versions: copy.ground().mirror,
     };
     let (clean, sure) = match lock {
         Lock::From(at) => (clean(at), true),
@@ -75,14 +77,14 @@ fn limited(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, deletable: bool)
             return Standing::Out(Some(reason));
         }
     };
-    let versions = if copy.on.mirror { versions(ask, copy) } else { Some(true) };
+    let versions = if copy.ground().mirror { versions(ask, copy) } else { Some(true) };
     // Of a mirror's objects, which are of any age, some locks have run out.
-    let sure = sure && !(copy.on.mirror && clean.locked_from > Millis::MIN);
+    let sure = sure && !(copy.ground().mirror && clean.locked_from > Millis::MIN);
     match versions {
         Some(false) => return Standing::Out(Some(Reason::MirrorInherits { asset: id, store })),
         None => return Standing::Unknown(Reason::MirrorInherits { asset: id, store }, clean),
         Some(true) if !sure => return Standing::Unknown(Reason::LockUnknown { asset: id, store }, clean),
-        Some(true) if copy.on.mirror => ask.assumptions.push(Assumption::VersionsKept { store }),
+        Some(true) if copy.ground().mirror => ask.assumptions.push(Assumption::VersionsKept { store }),
         Some(true) => {}
     }
     match ask.lost.clean_before() {
@@ -93,13 +95,13 @@ fn limited(ask: &mut Ask, asset: &AssetFacts, copy: &CopyFacts, deletable: bool)
 
 /// What keeps the holder of an account from deleting: a lock that is seen
 /// counts as far as it reaches; one that is only declared counts as declared.
-fn lock(ask: &mut Ask, copy: &CopyFacts) -> Lock {
-    let place = copy.on.place;
+fn lock(ask: &mut Ask, copy: CopyAt) -> Lock {
+    let place = copy.ground().place;
     let declared = place.is_some_and(|n| {
         let expected = ask.cx.estate.stores[n].expect.get("object_lock");
         expected.and_then(|v| v.as_str()) == Some("compliance")
     });
-    let (posture, current) = ask.cx.posture(&copy.on.at.store);
+    let (posture, current) = ask.cx.posture(copy.store_id());
     let answer = posture.map_or(&Answer::Unknown, |p| &p.object_lock.answer);
     let now = ask.cx.now_ms;
     let within = |retention: Dur| now.saturating_sub(retention.as_millis()).saturating_add(1);
@@ -110,20 +112,20 @@ fn lock(ask: &mut Ask, copy: &CopyFacts) -> Lock {
         },
         Answer::Set(_) | Answer::NotSet | Answer::NotSupported => Lock::None,
         Answer::Unknown if declared => {
-            ask.assumptions.push(Assumption::LockAsDeclared { store: copy.on.at.store.clone() });
-            Lock::From(copy.on.keeps.map_or(Millis::MIN, within))
+            ask.assumptions.push(Assumption::LockAsDeclared { store: copy.store_id().clone() });
+            Lock::From(copy.ground().keeps.map_or(Millis::MIN, within))
         }
         Answer::Unknown => Lock::None,
     }
 }
 
 /// Whether old versions are kept; `None`: they were, when last seen.
-fn versions(ask: &Ask, copy: &CopyFacts) -> Option<bool> {
-    let declared = copy.on.place.is_some_and(|n| {
+fn versions(ask: &Ask, copy: CopyAt) -> Option<bool> {
+    let declared = copy.ground().place.is_some_and(|n| {
         let expected = ask.cx.estate.stores[n].expect.get("versioning");
         expected.and_then(|v| v.as_bool()) == Some(true)
     });
-    let (posture, current) = ask.cx.posture(&copy.on.at.store);
+    let (posture, current) = ask.cx.posture(copy.store_id());
     match posture.map_or(&Answer::Unknown, |p| &p.versioning.answer) {
         Answer::Set(()) => current.then_some(true),
         Answer::NotSet | Answer::NotSupported => Some(false),

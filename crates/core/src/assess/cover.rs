@@ -177,7 +177,7 @@ fn covered(workload: &Workload, asset: &Asset, view: Option<&AssetView>, against
         layer: asset.layer,
         required: asset.required,
         by: by(asset),
-        last_good: view.and_then(|v| v.last_good.clone()),
+        last_good: view.and_then(|v| v.last_good().cloned()),
         last_proven: view.and_then(|v| v.last_proven.clone()),
         against,
     }

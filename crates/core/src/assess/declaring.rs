@@ -126,7 +126,7 @@ fn subject(key: &ProbeKey) -> Option<String> {
 /// What is predicted for each workload that has to be recovered; `judged` is the
 /// assessment under the scenario that is declared, its impact included.
 pub fn predictions(judged: &Assessment) -> Vec<Prediction> {
-    let concerned = judged.workloads.iter().filter(|w| concerns(w));
+    let concerned = judged.workloads.iter().map(|w| &**w).filter(|w| concerns(w));
     let prediction = |w: &WorkloadView| {
         let verdict = w.verdict.as_ref().unwrap_or(&w.if_home_lost);
         Prediction {

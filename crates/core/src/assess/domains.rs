@@ -137,10 +137,10 @@ impl Lost {
             let modes = self.selected(DomainKind::Domain, d.id.as_str()).and(within);
             more |= self.put(places.domain(d.id.as_str()), modes);
         }
-        for r in &estate.regions {
+        for (n, r) in estate.regions.iter().enumerate() {
             let modes = self.selected(DomainKind::Region, r.id.as_str()).and(self.of_domains(&r.domains));
             let modes = modes.and(self.selected_if(DomainKind::Provider, r.provider.as_deref()));
-            more |= self.put(places.region(r.id.as_str()), modes);
+            more |= self.put(Some(n), modes);
         }
         for (n, s) in estate.stores.iter().enumerate() {
             let region = s.region.as_ref().map_or(Modes::NONE, |r| self.region(r));
@@ -196,7 +196,7 @@ impl Lost {
     pub fn hit(&self, selector: &Selector) -> Modes {
         let id = selector.id.as_str();
         match selector.kind {
-            DomainKind::Region => self.at(self.places.region(id)),
+            DomainKind::Region => self.at(self.places.region_named(id)),
             DomainKind::Account => self.at(self.places.account(id)),
             DomainKind::Domain => self.at(self.places.domain(id)),
             DomainKind::Store => self.at(self.places.store(id)),
@@ -208,11 +208,15 @@ impl Lost {
         }
     }
     pub fn region(&self, id: &RegionId) -> Modes {
-        self.at(self.places.region(id.as_str()))
+        self.at(self.places.region(id))
     }
     /// By its place among all things.
     pub fn store(&self, place: Option<u32>) -> Modes {
         self.at(place.map(|place| place as usize))
+    }
+    /// Whether what is in this place stops, without a note that it was asked.
+    pub fn takes(&self, place: Option<u32>) -> bool {
+        place.is_some_and(|place| self.hits[place as usize].stops())
     }
     /// Whether what lies in the store may not be what was put there.
     pub fn turns(&self, store: Option<u32>) -> bool {

@@ -124,7 +124,7 @@ impl Glance {
                 rpo_actual: view.rpo.actual.upper,
                 rto_target: view.rto.target,
                 rto_estimate: view.rto.estimate,
-                last_good: view.assets.iter().filter_map(|a| a.last_good.as_ref().map(|p| p.at)).min(),
+                last_good: view.assets.iter().filter_map(|a| a.last_good().map(|p| p.at)).min(),
                 verdict: judged.verdict,
                 to: judged.to.clone(),
                 reason: reason(view).map(ToString::to_string).unwrap_or_default(),

@@ -14,8 +14,9 @@ use crate::model::*;
 /// Made of one estate, and of use with that one alone.
 pub(crate) struct Ground {
     pub places: Arc<Places>,
-    regions: HashMap<RegionId, usize>,
     workloads: HashMap<WorkloadId, usize>,
+    /// Workloads with their places, by id.
+    by_id: Vec<(WorkloadId, usize)>,
     of: Vec<WorkloadGround>,
     /// By the place of the runbook in the estate.
     pub plans: Vec<Plan>,
@@ -48,6 +49,10 @@ pub(crate) struct AssetGround {
     /// service goes on from, however new a copy elsewhere may be.
     pub promoted_by: Vec<usize>,
     pub copies: Vec<CopyGround>,
+    /// Of each copy, what is asked of all of them.
+    pub watches: Vec<Watch>,
+    /// Of each copy, where it lies: shared with all that show it.
+    pub on: Arc<[CopyOn]>,
     /// Where region and account of each replica stand among all that may be lost.
     pub replicas: Vec<(Option<usize>, Option<usize>)>,
     /// Places of groups that it is in.
@@ -56,15 +61,23 @@ pub(crate) struct AssetGround {
     pub parts: Vec<String>,
 }
 
+/// Kept small: there are thousands, and an assessment goes through all.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch {
+    /// How old its newest good instant may become; the most that a number holds
+    /// where nothing is due.
+    pub late_after: Millis,
+    /// The place of its store among all that may be lost.
+    pub lies: Option<u32>,
+    /// It needs nothing else: no key, no secret.
+    pub alone: bool,
+}
+
 pub(crate) struct CopyGround {
     /// The place of its store; `None` where none of that name is declared.
     pub place: Option<usize>,
-    /// That among all that may be lost.
-    pub lies: Option<u32>,
-    pub at: CopyOn,
-    /// How often its newest instant is meant to move on, and how long past
-    /// that before it is overdue.
-    pub due: Option<(Dur, Dur)>,
+    /// How often its newest instant is meant to move on.
+    pub due: Option<Dur>,
     /// The most that its schedule lets pass between two instants.
     pub interval: Option<Dur>,
     /// That is the interval of its log.
@@ -88,8 +101,8 @@ impl Ground {
     pub fn of(estate: &Estate) -> Self {
         let mut ground = Self {
             places: Arc::new(Places::of(estate)),
-            regions: estate.regions.iter().enumerate().map(|(n, r)| (r.id.clone(), n)).collect(),
             workloads: estate.workloads.iter().enumerate().map(|(n, w)| (w.id.clone(), n)).collect(),
+            by_id: Vec::new(),
             of: Vec::new(),
             plans: plan::all(estate),
             groups: Vec::new(),
@@ -101,7 +114,10 @@ impl Ground {
         ground.of = of;
         let mut by_id = ground.order.clone();
         by_id.sort_by_key(|n| &estate.workloads[*n].id);
-        by_id.into_iter().enumerate().for_each(|(rank, n)| ground.of[n].rank = rank);
+        for (rank, n) in by_id.into_iter().enumerate() {
+            ground.of[n].rank = rank;
+            ground.by_id.push((estate.workloads[n].id.clone(), n));
+        }
         ground
             .order
             .sort_by_key(|n| (estate.workloads[*n].tier.unwrap_or(u8::MAX), &estate.workloads[*n].id));
@@ -117,17 +133,18 @@ impl Ground {
             let replica = |r: &Replica| {
                 let account = r.account.as_ref().or(account);
                 let places = &self.places;
-                (places.region(r.region.as_str()), account.and_then(|a| places.account(a.as_str())))
+                (places.region(&r.region), account.and_then(|a| places.account(a.as_str())))
             };
             let groups = self.groups.iter().enumerate().filter(|(_, g)| g.members.contains(&owner));
+            let all = declared.copies.iter();
+            let grounds: Vec<_> = all.map(|c| copies.ground(estate, &declared.id, c)).collect();
+            let watch = |(on, declared): (&CopyGround, &CopyDef)| Watch::of(&self.places, on, declared);
             AssetGround {
                 owner,
                 promoted_by: promoting(estate, owner),
-                copies: declared
-                    .copies
-                    .iter()
-                    .map(|copy| copies.ground(estate, &self.places, &declared.id, copy))
-                    .collect(),
+                watches: grounds.iter().zip(&declared.copies).map(watch).collect(),
+                on: declared.copies.iter().map(|c| copies.on(estate, c)).collect(),
+                copies: grounds,
                 replicas: declared.replicas.iter().map(replica).collect(),
                 groups: groups.map(|(n, _)| n).collect(),
                 parts: parts(&declared.for_each),
@@ -145,8 +162,16 @@ impl Ground {
         }
     }
 
-    pub fn region(&self, id: &str) -> Option<usize> {
-        self.regions.get(id).copied()
+    /// Its place in the estate, and among all that may be lost.
+    pub fn region(&self, id: &RegionId) -> Option<usize> {
+        self.places.region(id)
+    }
+    pub fn region_named(&self, id: &str) -> Option<usize> {
+        self.places.region_named(id)
+    }
+    /// Finds places of workloads whose ids come in rising order.
+    pub fn finder(&self) -> Finder<'_> {
+        Finder { ground: self, next: 0 }
     }
     pub fn workload(&self, id: &str) -> Option<usize> {
         self.workloads.get(id).copied()
@@ -175,6 +200,39 @@ impl Ground {
     fn owner(&self, estate: &Estate, n: usize, m: usize) -> (usize, usize) {
         let named = estate.workloads[n].assets[m].uses.as_deref();
         named.and_then(|named| self.place(estate, named)).unwrap_or((n, m))
+    }
+}
+
+pub(crate) struct Finder<'g> {
+    ground: &'g Ground,
+    /// In `by_id`.
+    next: usize,
+}
+
+impl Finder<'_> {
+    /// Most are the same as the last one, or follow it; the rest is looked up.
+    pub fn place(&mut self, id: &WorkloadId) -> Option<usize> {
+        let all = &self.ground.by_id;
+        for near in [self.next, self.next + 1] {
+            if let Some((_, place)) = all.get(near).filter(|(other, _)| other == id) {
+                self.next = near;
+                return Some(*place);
+            }
+        }
+        let place = self.ground.workload(id.as_str())?;
+        self.next = self.ground.of[place].rank;
+        Some(place)
+    }
+}
+
+impl Watch {
+    fn of(places: &Places, on: &CopyGround, declared: &CopyDef) -> Self {
+        let late = |every: Dur| (every + grace(declared, every)).as_millis();
+        Self {
+            late_after: on.due.map_or(Millis::MAX, late),
+            lies: on.place.and_then(|n| places.store_at(n)).and_then(|n| u32::try_from(n).ok()),
+            alone: on.needs.is_none(),
+        }
     }
 }
 
@@ -231,14 +289,13 @@ fn names(range: &str) -> Vec<String> {
 /// Resolves the names in copies.
 struct Copies<'a> {
     stores: HashMap<&'a str, usize>,
-    formats: HashMap<&'a str, FormatId>,
     crons: HashMap<&'a str, Option<Dur>>,
 }
 
 impl<'a> Copies<'a> {
     fn of(estate: &'a Estate) -> Self {
         let stores = estate.stores.iter().enumerate().map(|(n, s)| (s.id.as_str(), n)).collect();
-        Self { stores, formats: HashMap::default(), crons: HashMap::default() }
+        Self { stores, crons: HashMap::default() }
     }
     fn interval(&mut self, copy: &'a CopyDef) -> Option<Dur> {
         copy.log_every.or_else(|| match &copy.schedule {
@@ -249,23 +306,23 @@ impl<'a> Copies<'a> {
             None => None,
         })
     }
-    fn ground(&mut self, estate: &Estate, places: &Places, asset: &AssetId, copy: &'a CopyDef) -> CopyGround {
-        let place = self.stores.get(copy.store.as_str()).copied();
-        let store = place.map(|n| &estate.stores[n]);
-        let at = CopyOn {
-            store: store.map_or_else(|| copy.store.clone(), |s| s.id.clone()),
+    fn on(&mut self, estate: &Estate, copy: &CopyDef) -> CopyOn {
+        let store = self.stores.get(copy.store.as_str()).map(|n| &estate.stores[*n]);
+        CopyOn {
+            store: copy.store.clone(),
             region: store.and_then(|s| s.region.clone()),
-            format: self.formats.entry(copy.format.as_str()).or_insert_with(|| copy.format.clone()).clone(),
-        };
+            format: copy.format.clone(),
+        }
+    }
+    fn ground(&mut self, estate: &Estate, asset: &AssetId, copy: &'a CopyDef) -> CopyGround {
+        let place = self.stores.get(copy.store.as_str()).copied();
         CopyGround {
             place,
-            lies: place.and_then(|n| places.store_at(n)).and_then(|n| u32::try_from(n).ok()),
-            at,
-            due: asset::due_every(copy).map(|every| (every, grace(copy, every))),
+            due: asset::due_every(copy),
             interval: self.interval(copy),
             ships_log: copy.log_every.is_some(),
             mirror: copy.format == "bucket" || copy.options.contains_key("replica_of"),
-            needs: Needs::of(estate, asset, copy, store),
+            needs: Needs::of(estate, asset, copy, place.map(|n| &estate.stores[n])),
             retrieval: copy.retrieval,
             keeps: copy.retention.as_ref().and_then(|r| r.min),
         }

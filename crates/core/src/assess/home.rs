@@ -79,7 +79,7 @@ fn seen_home<'a>(cx: &Cx<'a>, workload: &Workload, seen: SeenOf<'_, 'a>) -> Seen
 fn regions(cx: &Cx, probe: &Probe, text: &str) -> Vec<RegionId> {
     let one = |text: &str| {
         let id = probe.map.get(text).map_or(text, String::as_str);
-        cx.region(id).map(|r| r.id.clone())
+        cx.ground.region_named(id).map(|n| cx.estate.regions[n].id.clone())
     };
     if let Some(region) = one(text) {
         return vec![region];

@@ -1,5 +1,5 @@
-//! What was seen, by workload: keyed look-ups of ten thousand copies would
-//! cost more than judging them, one walk over both maps does not.
+//! What was seen, by workload: keyed look-ups would cost more than judging, one
+//! walk over what is sorted by the same names does not.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,20 +8,13 @@ use super::ground::Ground;
 use crate::model::*;
 
 type Probed<'a> = (&'a ProbeKey, &'a Observed<ProbeReading>);
-type Copied<'a> = (&'a CopyKey, &'a Arc<Observed<Summarised>>);
-
-#[derive(Clone, Default)]
-struct Of<'a> {
-    probes: Vec<Probed<'a>>,
-    /// Into `Index::copies`.
-    copies: Range<usize>,
-}
+type Copied<'a> = (&'a AssetId, &'a Arc<SeenAsset>);
 
 /// All that was seen of one workload.
 #[derive(Clone, Copy)]
 pub(crate) struct SeenOf<'i, 'a> {
     probes: &'i [Probed<'a>],
-    copies: &'i [Copied<'a>],
+    assets: &'i [Copied<'a>],
 }
 
 impl<'i, 'a> SeenOf<'i, 'a> {
@@ -29,75 +22,73 @@ impl<'i, 'a> SeenOf<'i, 'a> {
         self.probes.iter().find(|(key, _)| wanted(key)).map(|(_, observed)| *observed)
     }
     /// What was seen of the copies of one asset.
-    pub fn copies(&self, asset: &AssetId) -> CopiesOf<'i, 'a> {
-        // Most workloads have one asset, and names lie far apart in memory.
-        let ends = [self.copies.first(), self.copies.last()].map(|c| c.map(|(key, _)| &key.asset));
-        if ends == [Some(asset); 2] {
-            return CopiesOf { rest: self.copies };
-        }
-        let begin = self.copies.iter().position(|(key, _)| key.asset == *asset);
-        let all = begin.map_or(&[][..], |begin| &self.copies[begin..]);
-        let end = all.iter().position(|(key, _)| key.asset != *asset);
-        CopiesOf { rest: &all[..end.unwrap_or(all.len())] }
-    }
-}
-
-/// The copies of one asset, asked for by rising place.
-pub(crate) struct CopiesOf<'i, 'a> {
-    rest: &'i [Copied<'a>],
-}
-
-impl<'a> CopiesOf<'_, 'a> {
-    pub fn next(&mut self, index: usize) -> Option<&'a Arc<Observed<Summarised>>> {
-        while let [(key, observed), rest @ ..] = self.rest {
-            if key.index > index {
-                return None;
-            }
-            self.rest = rest;
-            if key.index == index {
-                return Some(observed);
-            }
-        }
-        None
+    pub fn copies(&self, asset: &AssetId) -> Option<&'a Arc<SeenAsset>> {
+        self.assets.iter().find(|(id, _)| *id == asset).map(|(_, seen)| *seen)
     }
 }
 
 /// By the places of workloads and regions in the estate.
 pub(crate) struct Index<'a> {
-    workloads: Vec<Of<'a>>,
+    probes: Vec<Probed<'a>>,
+    assets: Vec<Copied<'a>>,
+    /// Of each workload, into the two above.
+    workloads: Vec<(Range<usize>, Range<usize>)>,
     regions: Vec<Vec<Probed<'a>>>,
-    copies: Vec<Copied<'a>>,
 }
 
 impl<'a> Index<'a> {
     /// What the estate does not declare, any more, is passed over.
     pub fn of(seen: &'a Observations, estate: &Estate, ground: &Ground) -> Self {
-        let mut workloads = vec![Of::default(); estate.workloads.len()];
         let mut regions = vec![Vec::new(); estate.regions.len()];
+        let mut workloads = vec![(0..0, 0..0); estate.workloads.len()];
+        let mut find = ground.finder();
+        let mut of_workloads = Vec::with_capacity(seen.probes.len());
         for (key, observed) in &seen.probes {
-            let of = match subject(key) {
-                Subject::Region(id) => ground.region(id.as_str()).map(|n| &mut regions[n]),
-                Subject::Workload(id) => ground.workload(id.as_str()).map(|n| &mut workloads[n].probes),
-            };
-            if let Some(of) = of {
-                of.push((key, &**observed));
+            let probed: Probed = (key, &**observed);
+            match subject(key) {
+                Subject::Region(id) => {
+                    if let Some(n) = ground.region(id) {
+                        regions[n].push(probed);
+                    }
+                }
+                Subject::Workload(id) => {
+                    if let Some(n) = find.place(id) {
+                        workloads[n].0.end += 1;
+                        of_workloads.push((n, probed));
+                    }
+                }
             }
         }
-        let copies: Vec<Copied> = seen.copies.iter().collect();
-        // Keys are sorted, so that those of one workload follow each other.
+        // Keys are sorted by kind first: each goes behind those of its workload.
+        let mut probes =
+            of_workloads.first().map_or_else(Vec::new, |(_, one)| vec![*one; of_workloads.len()]);
         let mut begin = 0;
-        for of in copies.chunk_by(|(a, _), (b, _)| a.workload == b.workload) {
-            if let Some(n) = ground.workload(of[0].0.workload.as_str()) {
-                workloads[n].copies = begin..begin + of.len();
-            }
-            begin += of.len();
+        for (of, _) in &mut workloads {
+            let many = of.end;
+            *of = begin..begin;
+            begin += many;
         }
-        Self { workloads, regions, copies }
+        for (n, probed) in of_workloads {
+            let of = &mut workloads[n].0;
+            probes[of.end] = probed;
+            of.end += 1;
+        }
+        let mut assets = Vec::with_capacity(seen.copies.assets().len());
+        for ((workload, asset), copies) in seen.copies.assets() {
+            if let Some(n) = find.place(workload) {
+                // Those of one workload follow each other.
+                let of = &mut workloads[n].1;
+                let begin = if of.start == of.end { assets.len() } else { of.start };
+                *of = begin..assets.len() + 1;
+                assets.push((asset, copies));
+            }
+        }
+        Self { probes, assets, workloads, regions }
     }
 
     pub fn workload(&self, place: usize) -> SeenOf<'_, 'a> {
-        let of = &self.workloads[place];
-        SeenOf { probes: &of.probes, copies: &self.copies[of.copies.clone()] }
+        let (probes, assets) = self.workloads[place].clone();
+        SeenOf { probes: &self.probes[probes], assets: &self.assets[assets] }
     }
 
     pub fn region(&self, place: usize, index: usize) -> Option<&'a Observed<ProbeReading>> {

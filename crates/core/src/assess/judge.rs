@@ -11,7 +11,7 @@ use super::domains::Lost;
 use super::memo::Memo;
 use super::recovered::{self, Into};
 use super::workload::Facts;
-use super::{Assumption, Cx, Judged, Loss, Reason, RegionView, Side, Verdict, rto, threads};
+use super::{Assumption, Cx, Judged, Loss, Reason, RegionView, Side, Verdict, rto};
 use crate::model::*;
 
 /// Judges workloads under one loss, each at most once.
@@ -156,18 +156,16 @@ impl<'j, 'a> Judge<'j, 'a> {
             return judged;
         }
         lost.forget();
-        let mut judged = self.best(facts, lost);
-        judged.waits = Some(Dur::ZERO);
-        let judged = Arc::new(judged);
+        let judged = self.best(facts, lost);
         self.memo.put(facts.place, lost, loads, &judged);
         judged
     }
 
     /// The best candidate for a workload that cannot go on as it is.
-    fn best(&self, facts: &'j Facts<'a>, lost: &Lost) -> Judged {
+    fn best(&self, facts: &'j Facts<'a>, lost: &Lost) -> Arc<Judged> {
         let objectives = self.bench.objectives(facts, lost);
         let mut rejected: Vec<(RegionId, Reason)> = Vec::new();
-        let mut best: Option<Judged> = None;
+        let mut best: Option<Arc<Judged>> = None;
         let mut at_best: Option<Dur> = None;
         let targets = Target::all(facts, lost);
         for (n, target) in targets.iter().enumerate() {
@@ -184,7 +182,9 @@ impl<'j, 'a> Judge<'j, 'a> {
                 }
             }
         }
-        let mut judged = best.unwrap_or_else(|| self.nowhere(facts, lost, objectives));
+        let mut shared = best.unwrap_or_else(|| Arc::new(self.nowhere(facts, lost, objectives)));
+        let judged = Arc::make_mut(&mut shared);
+        judged.waits = Some(Dur::ZERO);
         if judged.verdict == Verdict::Lost {
             // There is nothing to take anywhere.
             judged.to = None;
@@ -198,7 +198,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         }
         distinct(&mut judged.assumptions);
         judged.rejected = rejected;
-        judged
+        shared
     }
 
     /// What survives when there is no region to recover into.
@@ -265,7 +265,7 @@ pub(crate) fn all_at_home<'a>(
     }
     // Those that are lost together stay together.
     let each: Vec<_> = homes.iter().flat_map(|(region, of)| of.iter().map(|n| (*region, *n))).collect();
-    let parts = threads::each(cx.threads, each, |_, part| {
+    let parts = cx.threads.each(each, |_, part| {
         let (mut memo, mut found) = (Memo::default(), Vec::with_capacity(part.len()));
         for of in part.chunk_by(|(a, _), (b, _)| a == b) {
             let region = of[0].0;
@@ -345,8 +345,7 @@ fn loads(bench: &Bench, judge: &Judge) -> HashMap<StoreId, u64> {
         let Some(judged) = &judge.found[n] else { continue };
         for using in &judged.using {
             let asset = facts.assets.iter().find(|a| a.asset.id == using.asset);
-            let copy =
-                asset.and_then(|a| a.copies.iter().find(|c| Some(&c.on.at.store) == using.copy.as_ref()));
+            let copy = asset.and_then(|a| a.copies().find(|c| Some(c.store_id()) == using.copy.as_ref()));
             let Some((copy, store)) = copy.zip(using.copy.as_ref()) else { continue };
             let size = copy.last_good().and_then(|p| p.size_bytes).unwrap_or(0);
             let load = loads.entry(store.clone()).or_default();

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap as HashMap;
+use smallvec::SmallVec;
 
 use super::Judged;
 use super::domains::Lost;
@@ -22,7 +23,7 @@ pub(crate) struct Memo {
 
 struct Found {
     under: Arc<Lost>,
-    asked: Vec<u64>,
+    asked: SmallVec<[u64; 2]>,
     /// Whether how much is restored from each store was known.
     loads: bool,
     judged: Arc<Judged>,

@@ -58,6 +58,7 @@ pub use policy::Accepted;
 pub use posture::differences;
 pub use reason::{Need, Reason};
 pub use view::*;
+use view::{CopyState, CopyViews};
 
 use crate::model::*;
 use domains::Lost;
@@ -65,6 +66,7 @@ use ground::Ground;
 use index::Index;
 use memo::Memo;
 use places::Places;
+use threads::Threads;
 
 /// Everything an assessment reads, and the instants at which it will change.
 pub(crate) struct Cx<'a> {
@@ -79,8 +81,7 @@ pub(crate) struct Cx<'a> {
     pub lost: Arc<Lost>,
     /// In how many milliseconds the answer next changes by itself.
     next: AtomicI64,
-    /// How many threads share the work.
-    threads: usize,
+    threads: &'a Threads,
 }
 
 impl<'a> Cx<'a> {
@@ -90,6 +91,7 @@ impl<'a> Cx<'a> {
         observations: &'a Observations,
         now: Time,
         scenario: &'a Scenario,
+        threads: &'a Threads,
     ) -> Self {
         let lost = Arc::new(Lost::of(estate, &ground.places, scenario));
         let seen = Index::of(observations, estate, ground);
@@ -104,11 +106,11 @@ impl<'a> Cx<'a> {
             scenario,
             lost,
             next: AtomicI64::new(i64::MAX),
-            threads: 1,
+            threads,
         }
     }
 
-    pub fn region(&self, id: &str) -> Option<&'a Region> {
+    pub fn region(&self, id: &RegionId) -> Option<&'a Region> {
         self.ground.region(id).map(|n| &self.estate.regions[n])
     }
 
@@ -117,6 +119,14 @@ impl<'a> Cx<'a> {
         let left = left.as_millis();
         if left > 0 && left < self.next.load(Ordering::Relaxed) {
             self.next.fetch_min(left, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that the answer changes by itself once an instant is past; it does not
+    /// where that is the most that a number holds.
+    pub fn changes_after(&self, until: Millis) {
+        if until < Millis::MAX {
+            self.changes_in(Dur::millis(until.saturating_sub(self.now_ms).saturating_add(1)));
         }
     }
 
@@ -146,7 +156,7 @@ impl<'a> Cx<'a> {
         let all = (0..self.estate.workloads.len()).collect();
         let facts =
             |_, part: Vec<usize>| part.into_iter().map(|n| workload::facts(self, n)).collect::<Vec<_>>();
-        threads::joined(threads::each(self.threads, all, facts))
+        threads::joined(self.threads.each(all, facts))
     }
     fn regions(&self, lost: &Lost) -> Vec<RegionView> {
         (0..self.estate.regions.len()).map(|n| region::view(self, n, lost)).collect()
@@ -158,24 +168,23 @@ impl<'a> Cx<'a> {
 pub struct Assessor {
     estate: Arc<Estate>,
     ground: Ground,
-    threads: usize,
+    threads: Threads,
 }
 
 impl Assessor {
     pub fn new(estate: Arc<Estate>) -> Self {
-        Self { ground: Ground::of(&estate), estate, threads: 1 }
+        Self { ground: Ground::of(&estate), estate, threads: Threads::new(1) }
     }
     /// Lets as many threads share the work, where there is much: a person waits
     /// for the answer.
     pub fn with_threads(self, threads: usize) -> Self {
-        Self { threads, ..self }
+        Self { threads: Threads::new(threads), ..self }
     }
     pub fn estate(&self) -> &Arc<Estate> {
         &self.estate
     }
     fn cx<'a>(&'a self, seen: &'a Observations, now: Time, scenario: &'a Scenario) -> Cx<'a> {
-        let cx = Cx::new(&self.estate, &self.ground, seen, now, scenario);
-        Cx { threads: self.threads, ..cx }
+        Cx::new(&self.estate, &self.ground, seen, now, scenario, &self.threads)
     }
     fn places(&self) -> &Arc<Places> {
         &self.ground.places
@@ -218,7 +227,7 @@ impl std::fmt::Debug for Assessor {
 
 /// As `Assessor::assess`, for an estate that is judged once.
 pub fn assess(estate: &Estate, seen: &Observations, now: Time, scenario: &Scenario) -> Assessment {
-    whole(&Cx::new(estate, &Ground::of(estate), seen, now, scenario))
+    whole(&Cx::new(estate, &Ground::of(estate), seen, now, scenario, &Threads::new(1)))
 }
 
 fn whole(cx: &Cx) -> Assessment {
@@ -238,11 +247,13 @@ fn whole(cx: &Cx) -> Assessment {
     let mut under = under.map(Vec::into_iter);
     let under = std::iter::from_fn(|| Some(under.as_mut().and_then(Iterator::next)));
     let each: Vec<_> = facts.iter_mut().zip(at_home).zip(under).collect();
-    let parts = threads::each(cx.threads, each, |_, part| {
+    let parts = cx.threads.each(each, |_, part| {
         let mut findings = Vec::new();
         let mut views = Vec::with_capacity(part.len());
         for ((fact, home), verdict) in part {
-            views.push((fact.rank, workload::view(cx, fact, home, verdict, &lost, &mut findings)));
+            // Views are large: each is written once, and its place is sorted.
+            let view = Box::new(workload::view(cx, fact, home, verdict, &lost, &mut findings));
+            views.push((fact.rank, view));
         }
         (views, findings)
     });
@@ -260,7 +271,6 @@ fn whole(cx: &Cx) -> Assessment {
             workloads.push(Some(view));
         }
     }
-    // Views are large: their places are sorted, and each is moved once.
     order.sort_unstable();
     let mut worst_first = Vec::with_capacity(order.len());
     worst_first.extend(order.into_iter().filter_map(|(_, n)| workloads[n].take()));

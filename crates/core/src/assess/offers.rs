@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::asset::{CopyFacts, Received, ReplicaFacts, WritesEnd};
+use super::asset::{CopyAt, Received, ReplicaFacts, WritesEnd};
 use super::{Loss, Reason, Using};
 use crate::model::*;
 
@@ -27,7 +27,7 @@ pub(crate) struct Offer<'j, 'a> {
     /// It takes a write before that counts.
     pub in_step: bool,
     pub replica: Option<&'j ReplicaFacts<'a>>,
-    pub copy: Option<&'j CopyFacts<'a>>,
+    pub copy: Option<CopyAt<'j, 'a>>,
     /// What was seen of the part in question, where the copy is seen in parts.
     pub part: Option<&'j CopySummary>,
     pub begins: Begins<'j>,
@@ -55,10 +55,10 @@ impl<'j> Offer<'j, '_> {
         Using {
             asset: asset.clone(),
             part: part.map(str::to_owned),
-            copy: self.copy.map(|c| c.on.at.store.clone()),
+            copy: self.copy.map(|c| c.store_id().clone()),
             replica: self.replica.map(|r| r.replica.region.clone()),
             point: match self.begins {
-                Begins::LastGood => self.copy.and_then(CopyFacts::last_good).map(|p| p.id.clone()),
+                Begins::LastGood => self.copy.and_then(CopyAt::last_good).map(|p| p.id.clone()),
                 Begins::At(point) => point.map(str::to_owned),
             },
             loss: self.loss,
@@ -68,11 +68,11 @@ impl<'j> Offer<'j, '_> {
     pub fn region(&self) -> Option<&'j RegionId> {
         match (self.replica, self.copy) {
             (Some(r), _) => Some(&r.replica.region),
-            (None, copy) => copy.and_then(|c| c.on.at.region.as_ref()),
+            (None, copy) => copy.and_then(|c| c.on().region.as_ref()),
         }
     }
     fn name(&self) -> &str {
-        self.copy.map_or("", |c| c.on.at.store.as_str())
+        self.copy.map_or("", |c| c.store_id().as_str())
     }
 }
 

@@ -9,6 +9,8 @@ use crate::model::*;
 #[derive(Debug, Default)]
 pub(crate) struct Places {
     regions: HashMap<RegionId, usize>,
+    /// The same, by the address of the id.
+    regions_at: HashMap<usize, usize>,
     accounts: HashMap<AccountId, usize>,
     domains: HashMap<DomainId, usize>,
     stores: HashMap<StoreId, usize>,
@@ -40,7 +42,9 @@ impl Places {
             next += 1;
             next - 1
         };
-        let regions = estate.regions.iter().map(|r| (r.id.clone(), place())).collect();
+        let regions: HashMap<RegionId, usize> =
+            estate.regions.iter().map(|r| (r.id.clone(), place())).collect();
+        let regions_at = regions.iter().map(|(id, place)| (id.address(), *place)).collect();
         let accounts = estate.accounts.iter().map(|a| (a.id.clone(), place())).collect();
         let domains = estate.domains.iter().map(|d| (d.id.clone(), place())).collect();
         let stores_from = place();
@@ -49,6 +53,7 @@ impl Places {
         let secrets = estate.keys.len() + estate.secrets.len();
         Self {
             regions,
+            regions_at,
             accounts,
             domains,
             stores,
@@ -59,7 +64,11 @@ impl Places {
         }
     }
 
-    pub fn region(&self, id: &str) -> Option<usize> {
+    /// The same as its place in the estate.
+    pub fn region(&self, id: &RegionId) -> Option<usize> {
+        self.regions_at.get(&id.address()).copied()
+    }
+    pub fn region_named(&self, id: &str) -> Option<usize> {
         self.regions.get(id).copied()
     }
     pub fn account(&self, id: &str) -> Option<usize> {

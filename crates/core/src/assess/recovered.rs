@@ -1,5 +1,7 @@
 //! The sources of all that a workload needs back, for one recovery.
 
+use smallvec::SmallVec;
+
 use super::asset::{AssetFacts, WritesEnd};
 use super::bench::Bench;
 use super::candidate::worsen;
@@ -60,7 +62,7 @@ pub(crate) fn assets<'a>(
         assumptions: Vec::new(),
     };
     judged.loss = Loss { lower: Dur::ZERO, upper: Some(Dur::ZERO) };
-    let mut picked: Vec<Picked> = Vec::with_capacity(facts.assets.len());
+    let mut picked: SmallVec<[Picked; 2]> = SmallVec::new();
     for asset in facts.assets.iter().filter(|a| a.asset.required && a.asset.rebuild.is_none()) {
         let owner = &bench.facts[asset.on.owner.0];
         if into.live && !bench.asset_stops(facts, asset, lost) {
@@ -88,7 +90,7 @@ pub(crate) fn assets<'a>(
 
 /// Its parts, where any copy of it was seen in parts; else the whole.
 fn parts<'j>(asset: &'j AssetFacts) -> impl Iterator<Item = Option<&'j str>> + use<'j> {
-    let seen = || asset.copies.iter().any(|c| c.seen().is_some_and(|s| !s.value.parts.is_empty()));
+    let seen = || asset.copies().any(|c| c.seen().is_some_and(|s| !s.value.parts.is_empty()));
     let names: &[String] = if !asset.on.parts.is_empty() && seen() { &asset.on.parts } else { &[] };
     let whole = names.is_empty().then_some(None);
     names.iter().map(|name| Some(name.as_str())).chain(whole)
@@ -154,7 +156,7 @@ fn used(
         let both = |a: Option<Dur>, b: Option<Dur>| a.zip(b).map(|(a, b)| a.max(b));
         found.retrieval = Some(found.retrieval.map_or(retrieval, |before| both(before, retrieval)));
         if retrieval.is_none() {
-            let store = offer.copy.map_or_else(|| StoreId::new(""), |c| c.on.at.store.clone());
+            let store = offer.copy.map_or_else(|| StoreId::new(""), |c| c.store_id().clone());
             judged.reasons.push(Reason::RetrievalUnknown { asset: picked.asset.asset.id.clone(), store });
         }
     }
@@ -162,7 +164,7 @@ fn used(
     if let Some(behind) = &summary.behind {
         judged.objects = Some(judged.objects.unwrap_or(0).saturating_add(behind.objects));
     }
-    if let Some(restore) = bench.restore(ask.lost, picked.asset, &copy.on.at.store, summary) {
+    if let Some(restore) = bench.restore(ask.lost, picked.asset, copy.store_id(), summary) {
         found.restores.push(restore);
     }
 }

@@ -1,6 +1,6 @@
 //! What one asset could be recovered from, and how much that would lose.
 
-use super::asset::{AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
+use super::asset::{AssetFacts, CopyAt, CopyFacts, Received, ReplicaFacts, WritesEnd};
 use super::clean::{self, Clean, Standing};
 use super::domains::{Lost, Modes};
 use super::offers::{Begins, Best, Offer, Source, Span, meets_zero};
@@ -166,7 +166,7 @@ impl<'j, 'a> Ask<'j, 'a> {
             return false;
         }
         let inside = |r: &Region| r.jurisdiction.iter().any(|j| residency.contains(j));
-        !self.cx.region(region.as_str()).is_some_and(inside)
+        !self.cx.region(region).is_some_and(inside)
     }
 
     fn copies(
@@ -178,8 +178,8 @@ impl<'j, 'a> Ask<'j, 'a> {
         writes: WritesEnd,
         rpo: Option<Dur>,
     ) -> Best<'j, 'a> {
-        for facts in &asset.copies {
-            if self.is_behind(facts, &best) {
+        for facts in asset.copies() {
+            if self.is_behind(&facts, &best) {
                 continue;
             }
             match clean::standing(self, asset, facts, damaged) {
@@ -191,13 +191,13 @@ impl<'j, 'a> Ask<'j, 'a> {
                 Standing::Unknown(why, at_best) => {
                     let summary = facts.seen().and_then(|s| of_part(&s.value, part));
                     // What was seen to hold nothing holds nothing, known or not.
-                    let holds = summary.is_some_and(|s| clean::holds(facts.on, s, at_best));
-                    match facts.seen().is_some() && !holds {
+                    let holds = summary.is_some_and(|s| clean::holds(facts.ground(), s, at_best));
+                    match facts.is_seen && !holds {
                         true => best.out = Some(why),
                         false => best.unknown(Some(why)),
                     }
                 }
-                _ if facts.seen().is_none() => best.unknown(None),
+                _ if !facts.is_seen => best.unknown(None),
                 Standing::Whole if part.is_none() => {
                     if let Some(received) = facts.received() {
                         best.offer(facts.freshness, self.offer(facts, received, None, writes, rpo));
@@ -207,7 +207,7 @@ impl<'j, 'a> Ask<'j, 'a> {
                 Standing::Clean(clean) => {
                     let offer = self.limited(facts, part, Some(clean), writes, rpo);
                     if offer.is_none() {
-                        let (asset, store) = (asset.asset.id.clone(), facts.on.at.store.clone());
+                        let (asset, store) = (asset.asset.id.clone(), facts.store_id().clone());
                         best.out = Some(Reason::NoCleanPoint { asset, store });
                     }
                     best.offers(facts.freshness, offer);
@@ -236,7 +236,7 @@ impl<'j, 'a> Ask<'j, 'a> {
     /// From what was seen of a part, or within a limit.
     fn limited(
         &self,
-        facts: &'j CopyFacts<'a>,
+        facts: CopyAt<'j, 'a>,
         part: Option<&str>,
         clean: Option<Clean>,
         writes: WritesEnd,
@@ -244,7 +244,7 @@ impl<'j, 'a> Ask<'j, 'a> {
     ) -> Option<Offer<'j, 'a>> {
         let seen = facts.seen()?;
         let summary = of_part(&seen.value, part)?;
-        let (through, point) = clean::reach(facts.on, summary, clean)?;
+        let (through, point) = clean::reach(facts.ground(), summary, clean)?;
         let received = Received::at(through, seen.at.timestamp_millis());
         let offer = self.offer(facts, received, clean, writes, rpo);
         Some(Offer { begins: Begins::At(point), part: part.map(|_| summary), ..offer })
@@ -252,7 +252,7 @@ impl<'j, 'a> Ask<'j, 'a> {
 
     fn offer(
         &self,
-        facts: &'j CopyFacts<'a>,
+        facts: CopyAt<'j, 'a>,
         received: Received,
         clean: Option<Clean>,
         writes: WritesEnd,
@@ -283,8 +283,8 @@ impl<'j, 'a> Ask<'j, 'a> {
     ) -> Vec<Counting<'j, 'a>> {
         // What standing says on the way was said before.
         let (hidden, assumptions) = (self.hidden.len(), self.assumptions.len());
-        let mut all = Vec::with_capacity(asset.copies.len());
-        for facts in &asset.copies {
+        let mut all = Vec::with_capacity(asset.copies().len());
+        for facts in asset.copies() {
             let clean = match clean::standing(self, asset, facts, damaged) {
                 Standing::Out(_) | Standing::Unknown(..) => continue,
                 Standing::Whole => None,
@@ -292,7 +292,8 @@ impl<'j, 'a> Ask<'j, 'a> {
             };
             let Some(seen) = facts.seen() else { continue };
             if let Some(summary) = of_part(&seen.value, part) {
-                all.push(Counting { facts, summary, clean, as_of: seen.at.timestamp_millis() });
+                let (as_of, is_whole) = (seen.at.timestamp_millis(), part.is_none());
+                all.push(Counting { facts, summary, clean, as_of, is_whole });
             }
         }
         self.hidden.truncate(hidden);
@@ -326,7 +327,7 @@ impl<'j, 'a> Ask<'j, 'a> {
             if !c.facts.freshness.is_current() {
                 continue;
             }
-            for (from, to, point) in clean::all_spans(c.facts.on, c.summary, c.clean) {
+            for (from, to, point) in clean::all_spans(c.facts.ground(), c.summary, c.clean) {
                 let offer = self.offer(c.facts, Received::at(to, c.as_of), c.clean, writes, rpo);
                 let part = part.map(|_| c.summary);
                 spans.push(Span { from, to, offer: Offer { begins: Begins::At(point), part, ..offer } });
@@ -355,13 +356,15 @@ impl<'j, 'a> Ask<'j, 'a> {
     ) {
         let mut retrieved = Best::default();
         for c in copies {
-            let Some(kept) = clean::newest(c.summary, c.clean, &[PointState::Archived]) else { continue };
+            let newest = || clean::newest(c.summary, c.clean, &[PointState::Archived]);
+            let Some(kept) = c.others().then(newest).flatten() else { continue };
             let received = Received::at(kept.at.timestamp_millis(), c.as_of);
             let mut offer = self.offer(c.facts, received, c.clean, writes, rpo);
             offer.begins = Begins::At(Some(&kept.id));
-            offer.retrieval = Some(c.facts.on.retrieval);
+            let retrieval = c.facts.ground().retrieval;
+            offer.retrieval = Some(retrieval);
             let fits = match self.room {
-                Some(room) => c.facts.on.retrieval.is_some_and(|takes| takes <= room),
+                Some(room) => retrieval.is_some_and(|takes| takes <= room),
                 None => true,
             };
             // Of two, the one that does is not to be hidden by the newer.
@@ -381,27 +384,37 @@ impl<'j, 'a> Ask<'j, 'a> {
     /// What is taken for granted in using `offer`.
     pub fn assume(&mut self, offer: &Offer) {
         let Some(copy) = offer.copy else { return };
-        let store = copy.on.place.map(|n| &self.cx.estate.stores[n]);
+        let store = copy.ground().place.map(|n| &self.cx.estate.stores[n]);
         let by_place = [DomainKind::Region, DomainKind::Provider];
         if store.is_some_and(|s| s.region.is_none()) && self.lost.of_kind(&by_place) {
-            self.assumptions.push(Assumption::StoreRegion { store: copy.on.at.store.clone() });
+            self.assumptions.push(Assumption::StoreRegion { store: copy.store_id().clone() });
         }
         let by_owner = [DomainKind::Account, DomainKind::Organisation, DomainKind::Provider];
         if store.is_some_and(|s| s.account.is_none()) && self.lost.of_kind(&by_owner) {
-            self.assumptions.push(Assumption::StoreAccount { store: copy.on.at.store.clone() });
+            self.assumptions.push(Assumption::StoreAccount { store: copy.store_id().clone() });
         }
-        if let Some(needs) = &copy.on.needs {
-            needs.assumes(self.cx.estate, &copy.on.at.store, &mut self.assumptions);
+        if let Some(needs) = &copy.ground().needs {
+            needs.assumes(self.cx.estate, copy.store_id(), &mut self.assumptions);
         }
     }
 }
 
 /// A copy that counts and was seen.
 struct Counting<'j, 'a> {
-    facts: &'j CopyFacts<'a>,
+    facts: CopyAt<'j, 'a>,
     summary: &'j CopySummary,
     clean: Option<Clean>,
     as_of: Millis,
+    /// It is of the copy, not of a part.
+    is_whole: bool,
+}
+
+impl Counting<'_, '_> {
+    /// Whether it may keep points that are not simply usable; of a part only
+    /// what was seen of the part says.
+    fn others(&self) -> bool {
+        self.facts.others || !self.is_whole
+    }
 }
 
 /// Where there is nothing else, what nobody vouches for makes it unknown.
@@ -411,8 +424,9 @@ fn doubtful(best: &mut Best, asset: &AssetFacts, copies: &[Counting]) {
     }
     for c in copies {
         let doubtful = [PointState::Suspect, PointState::Unverified];
-        if let Some(kept) = clean::newest(c.summary, c.clean, &doubtful) {
-            let (asset, store) = (asset.asset.id.clone(), c.facts.on.at.store.clone());
+        let newest = || clean::newest(c.summary, c.clean, &doubtful);
+        if let Some(kept) = c.others().then(newest).flatten() {
+            let (asset, store) = (asset.asset.id.clone(), c.facts.store_id().clone());
             best.unknown(Some(Reason::OnlyDoubtful { asset, store, state: kept.state }));
         }
     }

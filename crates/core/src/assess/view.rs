@@ -92,7 +92,7 @@ pub struct Assessment {
     pub worst: State,
     pub regions: Vec<RegionView>,
     /// Worst state first, then by tier, then worst verdict, then by id.
-    pub workloads: Vec<WorkloadView>,
+    pub workloads: Vec<Box<WorkloadView>>,
     pub findings: Vec<Finding>,
     /// Findings that somebody accepted for a while.
     pub accepted: Vec<super::Accepted>,
@@ -102,6 +102,12 @@ pub struct Assessment {
     pub vault_lost: bool,
     /// When the answer next changes by time alone.
     pub next_change: Option<Time>,
+}
+
+impl Assessment {
+    pub fn workload(&self, id: &WorkloadId) -> Option<&WorkloadView> {
+        self.workloads.iter().find(|w| w.id == *id).map(|w| &**w)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -189,24 +195,70 @@ pub struct AssetView {
     pub id: AssetId,
     pub layer: Layer,
     pub required: bool,
-    /// Of any copy.
-    pub last_good: Option<PointRef>,
     pub last_proven: Option<PointRef>,
     /// Loss of this asset, were the home gone.
     pub loss: Loss,
-    pub copies: Vec<CopyView>,
+    pub(super) copies: CopyViews,
     pub replicas: Vec<ReplicaView>,
 }
 
+impl AssetView {
+    /// Its copies, in the order in which they are declared.
+    pub fn copies(&self) -> impl ExactSizeIterator<Item = CopyView<'_>> {
+        let all = &self.copies;
+        let mut reasons = all.reasons.iter().peekable();
+        all.states.iter().enumerate().map(move |(index, state)| CopyView {
+            index,
+            on: &all.on[index],
+            state: state.state,
+            reason: reasons.next_if(|(of, _)| *of == index).map(|(_, reason)| &**reason),
+            freshness: state.freshness,
+            observed: all.observed(index),
+            survives: state.survives,
+        })
+    }
+    /// The newest good point of any copy.
+    pub fn last_good(&self) -> Option<&PointRef> {
+        let newest = self.copies.newest.and_then(|index| self.copies.observed(index))?;
+        newest.last()?.value.last_good.as_ref()
+    }
+}
+
+/// The copies of one asset. Made anew for thousands in each assessment: what is
+/// declared and what was seen of them is shared, and the rest is small.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CopyView {
-    pub index: usize,
-    pub on: CopyOn,
+pub(super) struct CopyViews {
+    pub on: Arc<[CopyOn]>,
+    pub seen: Option<Arc<SeenAsset>>,
+    pub states: Box<[CopyState]>,
+    /// What is wrong with those with which something is, by rising index.
+    pub reasons: Vec<(usize, Box<str>)>,
+    /// Which of them has the newest good point.
+    pub newest: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct CopyState {
     pub state: State,
-    pub reason: Option<Box<str>>,
     pub freshness: Freshness,
-    /// What was seen of it; shared, for there are thousands.
-    pub observed: Option<Arc<Observed<Summarised>>>,
+    pub survives: bool,
+}
+
+impl CopyViews {
+    fn observed(&self, index: usize) -> Option<&SeenCopy> {
+        self.seen.as_ref()?.get(index)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CopyView<'v> {
+    pub index: usize,
+    pub on: &'v CopyOn,
+    pub state: State,
+    pub reason: Option<&'v str>,
+    pub freshness: Freshness,
+    /// What was seen of it.
+    pub observed: Option<&'v SeenCopy>,
     /// Whether it survives the scenario.
     pub survives: bool,
 }
@@ -219,27 +271,27 @@ pub struct CopyOn {
     pub format: FormatId,
 }
 
-impl CopyView {
-    fn last(&self) -> Option<&Seen<Summarised>> {
-        self.observed.as_ref()?.last()
+impl<'v> CopyView<'v> {
+    fn last(&self) -> Option<&'v Seen<Arc<CopySummary>>> {
+        self.observed?.last()
     }
     /// What the last successful look saw.
-    pub fn summary(&self) -> Option<&CopySummary> {
+    pub fn summary(&self) -> Option<&'v CopySummary> {
         self.last().map(|seen| &*seen.value)
     }
     pub fn observed_at(&self) -> Option<Time> {
         self.last().map(|seen| seen.at)
     }
-    pub fn last_good(&self) -> Option<&PointRef> {
+    pub fn last_good(&self) -> Option<&'v PointRef> {
         self.summary()?.last_good.as_ref()
     }
     pub fn points(&self) -> usize {
         self.summary().map_or(0, |s| s.points)
     }
-    pub fn windows(&self) -> &[Window] {
+    pub fn windows(&self) -> &'v [Window] {
         self.summary().map_or(&[], |s| &s.windows)
     }
-    pub fn gaps(&self) -> &[Gap] {
+    pub fn gaps(&self) -> &'v [Gap] {
         self.summary().map_or(&[], |s| &s.gaps)
     }
 }

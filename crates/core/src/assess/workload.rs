@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::asset::{self, AssetFacts, CopyFacts, Received, ReplicaFacts, WritesEnd};
+use smallvec::SmallVec;
+
+use super::asset::{self, AssetFacts, CopyAt, Received, ReplicaFacts, WritesEnd};
 use super::domains::{Lost, Modes};
 use super::home::{self, Moved};
 use super::region::{HealthSeen, health, of_workload, said};
 use super::{
-    AssetView, CopyView, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView, RtoBasis,
-    RtoView, Side, State, WorkloadView, findings, rto,
+    AssetView, CopyState, CopyViews, Cx, Finding, HealthView, Judged, Loss, Reason, ReplicaView, RpoView,
+    RtoBasis, RtoView, Side, State, WorkloadView, findings, rto,
 };
 use crate::model::*;
 
@@ -28,11 +30,13 @@ pub(crate) struct Facts<'a> {
     /// The home, or all regions that take writes.
     pub serving: Vec<RegionId>,
     /// Where those regions stand among all that may be lost, and its account.
-    pub serving_at: Vec<Option<usize>>,
+    pub serving_at: SmallVec<[Option<usize>; 2]>,
     pub account_at: Option<usize>,
     /// It serves from more than one region, and is not meant to.
     pub two_writers: bool,
-    pub health: Vec<(HealthView, Option<Reason>)>,
+    pub health: Vec<HealthView>,
+    /// What is wrong with those of these with which something is, by place.
+    pub ailing: Vec<(usize, Reason)>,
     /// When the home was last seen to serve.
     pub last_served: Option<Time>,
     /// When it began to be seen not to: it may have written until then.
@@ -65,11 +69,12 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
         place,
         home: home.region,
         moved: home.moved,
-        serving_at: home.serving.iter().map(|r| cx.ground.places.region(r.as_str())).collect(),
+        serving_at: home.serving.iter().map(|r| cx.ground.region(r)).collect(),
         account_at: workload.account.as_ref().and_then(|a| cx.ground.places.account(a.as_str())),
         serving: home.serving,
         two_writers: home.two_writers,
         health: Vec::with_capacity(workload.health.len()),
+        ailing: Vec::new(),
         home_unseen: home.unseen,
         last_served: None,
         failing_since: None,
@@ -86,7 +91,8 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, place: usize) -> Facts<'a> {
             facts.last_served = facts.last_served.max(seen.at);
             facts.failing_since = facts.failing_since.max(observed.and_then(|o| o.failing_since()));
         }
-        facts.health.push((health_view(observed, declared, &seen), seen.reason));
+        facts.health.push(health_view(observed, declared, &seen));
+        facts.ailing.extend(seen.reason.map(|reason| (index, reason)));
     }
     facts
 }
@@ -169,7 +175,7 @@ pub(crate) fn view(
         rpo,
         rto: RtoView { target: facts.rto, estimate, p90: if_home_lost.p90, basis },
         assets: facts.assets.iter().map(|a| asset_view(cx, a, &if_home_lost, lost)).collect(),
-        health: health.into_iter().map(|(view, _)| view).collect(),
+        health,
         if_home_lost,
         verdict,
         sides,
@@ -178,20 +184,20 @@ pub(crate) fn view(
 }
 
 /// When the oldest figure used was seen; `None` where one never was.
-fn oldest(facts: &Facts, health: &[(HealthView, Option<Reason>)]) -> Option<Time> {
+fn oldest(facts: &Facts, health: &[HealthView]) -> Option<Time> {
     let mut oldest: Option<Time> = None;
     let mut seen = |at: Time| oldest = Some(oldest.map_or(at, |before| before.min(at)));
     for asset in &facts.assets {
-        if asset.copies.iter().any(|c| !c.is_seen) {
+        if asset.tally.seen < asset.copies().len() {
             return None;
         }
-        let first = asset.copies.iter().min_by_key(|c| c.seen_ms());
-        first.and_then(CopyFacts::observed_at).into_iter().for_each(&mut seen);
+        let first = asset.tally.oldest.and_then(|index| asset.copy(index));
+        first.and_then(CopyAt::observed_at).into_iter().for_each(&mut seen);
         for replica in &asset.replicas {
             seen(replica.observed_at?);
         }
     }
-    for (probe, _) in health {
+    for probe in health {
         seen(probe.observed_at?);
     }
     oldest
@@ -221,14 +227,14 @@ fn design_rpo(facts: &Facts, asset: &AssetFacts) -> Option<Dur> {
     if let Some(none) = replicas.min() {
         return Some(none);
     }
-    let copies = asset.copies.iter().filter(|c| c.on.at.region.as_ref().is_none_or(away));
-    copies.filter_map(|c| c.interval).min()
+    let copies = asset.copies().filter(|c| c.on().region.as_ref().is_none_or(away));
+    copies.filter_map(CopyAt::interval).min()
 }
 
 /// `exceeded`: what an RPO that is exceeded comes to.
 fn states(
     facts: &Facts,
-    health: &[(HealthView, Option<Reason>)],
+    health: &[HealthView],
     rpo: &RpoView,
     exceeded: State,
     state: &mut State,
@@ -250,8 +256,9 @@ fn states(
     if facts.workload.health.is_empty() {
         add(State::Unknown, Reason::NoHealthProbe);
     }
-    for (view, reason) in health {
-        if let Some(reason) = reason.as_ref().filter(|_| serves(facts, view.region.as_ref())) {
+    for (index, reason) in &facts.ailing {
+        let view = &health[*index];
+        if serves(facts, view.region.as_ref()) {
             add(view.state, reason.clone());
         }
     }
@@ -275,9 +282,9 @@ fn states(
 
 fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut(State, Reason)) {
     let id = &asset.asset.id;
-    let usable = asset.copies.iter().any(|c| c.received().is_some());
-    let unseen = asset.copies.iter().any(|c| c.seen().is_none());
-    let only_replicas = asset.copies.is_empty() && !asset.replicas.is_empty();
+    let tally = &asset.tally;
+    let (usable, unseen) = (tally.usable > 0, tally.seen < asset.copies().len());
+    let only_replicas = asset.copies().len() == 0 && !asset.replicas.is_empty();
     if !usable && !unseen && !only_replicas {
         add(State::Critical, Reason::NoUsablePoint { asset: id.clone() });
     }
@@ -290,39 +297,35 @@ fn assets(facts: &Facts, asset: &AssetFacts, rpo: &RpoView, add: &mut impl FnMut
             add(replica.state, reason.clone());
         }
     }
-    for copy in &asset.copies {
-        for reason in copy.reasons().iter().filter(|r| !matches!(r, Reason::NoUsablePoint { .. })) {
-            let state = match reason {
-                Reason::CopyUnreachable { .. } => State::Unknown,
-                _ => State::Warning,
-            };
-            add(state, reason.clone());
-        }
-        if copy.seen().is_some() && copy.received().is_none() && usable {
-            add(
-                State::Warning,
-                Reason::CopyNote {
-                    asset: id.clone(),
-                    store: copy.on.at.store.clone(),
-                    detail: "this copy has no usable point".to_owned(),
-                },
-            );
-        }
+    for (_, reason) in asset.reasons().iter().filter(|(_, r)| !matches!(r, Reason::NoUsablePoint { .. })) {
+        let state = match reason {
+            Reason::CopyUnreachable { .. } => State::Unknown,
+            _ => State::Warning,
+        };
+        add(state, reason.clone());
+    }
+    let some_not = usable && tally.usable < tally.seen;
+    for copy in asset.copies().filter(|c| some_not && c.is_seen && !c.is_usable) {
+        add(
+            State::Warning,
+            Reason::CopyNote {
+                asset: id.clone(),
+                store: copy.store_id().clone(),
+                detail: "this copy has no usable point".to_owned(),
+            },
+        );
     }
 }
 
 fn asset_view(cx: &Cx, asset: &AssetFacts, judged: &Judged, lost: &Lost) -> AssetView {
-    let usable = asset.copies.iter().filter(|c| c.received().is_some());
-    let newest = usable.max_by_key(|c| c.received().map(Received::through_ms));
     AssetView {
         id: asset.asset.id.clone(),
         layer: asset.asset.layer,
         required: asset.asset.required,
-        last_good: newest.and_then(CopyFacts::last_good).cloned(),
         last_proven: last_proven(cx, asset),
         loss: super::recovered::loss_of(judged, &asset.asset.id)
             .unwrap_or(Loss { lower: Dur::ZERO, upper: None }),
-        copies: asset.copies.iter().enumerate().map(|(n, c)| copy_view(n, c, lost)).collect(),
+        copies: copy_views(asset, lost),
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica_view(n, r, lost)).collect(),
     }
 }
@@ -334,8 +337,8 @@ fn last_proven(cx: &Cx, asset: &AssetFacts) -> Option<PointRef> {
     if proofs.is_empty() {
         return None;
     }
-    let of_copy = |(index, copy): (usize, &CopyFacts)| {
-        let (workload, asset) = (asset.owner.id.clone(), asset.asset.id.clone());
+    let of_copy = |copy: CopyAt| {
+        let (workload, asset, index) = (asset.owner.id.clone(), asset.asset.id.clone(), copy.index);
         let proofs = proofs.get(&CopyKey { workload, asset, index })?.iter().filter(|p| p.holds(cx.now));
         let summary = copy.seen().map(|s| &s.value);
         // Of a long history not every point is kept in mind.
@@ -346,18 +349,27 @@ fn last_proven(cx: &Cx, asset: &AssetFacts) -> Option<PointRef> {
         let size = summary.and_then(|s| s.kept.iter().find(|k| k.id == newest.point)?.size_bytes);
         Some(PointRef { id: newest.point.clone(), at: newest.instant, size_bytes: size })
     };
-    asset.copies.iter().enumerate().filter_map(of_copy).max_by_key(|p| p.at)
+    asset.copies().filter_map(of_copy).max_by_key(|p| p.at)
 }
 
-fn copy_view(index: usize, copy: &CopyFacts, lost: &Lost) -> CopyView {
-    CopyView {
-        index,
-        on: copy.on.at.clone(),
+fn copy_views(asset: &AssetFacts, lost: &Lost) -> CopyViews {
+    let state = |copy: CopyAt| CopyState {
         state: copy.state,
-        reason: copy.reasons().first().map(|reason| reason.to_string().into()),
         freshness: copy.freshness,
-        observed: copy.observed.map(Arc::clone),
-        survives: !lost.store(copy.store).stops(),
+        survives: !lost.takes(copy.store),
+    };
+    let mut reasons: Vec<(usize, Box<str>)> = Vec::new();
+    for (index, reason) in asset.reasons() {
+        if reasons.last().is_none_or(|(last, _)| last != index) {
+            reasons.push((*index, reason.to_string().into()));
+        }
+    }
+    CopyViews {
+        on: asset.on.on.clone(),
+        seen: asset.seen().cloned(),
+        states: asset.copies().map(state).collect(),
+        reasons,
+        newest: asset.tally.newest,
     }
 }
 

@@ -86,6 +86,11 @@ macro_rules! ids {
             pub fn as_str(&self) -> &'static str {
                 self.0.0
             }
+            /// A number that no other id has for as long as the program runs, to be
+            /// found by where its text would take longer.
+            pub fn address(&self) -> usize {
+                ptr::from_ref(self.0.0).addr()
+            }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, Dur, Learned, Observed, Posture, RegionId, StoreId, Summarised, Time, WorkloadId};
+use super::{AssetId, Dur, Learned, Observed, Posture, RegionId, SeenCopies, StoreId, Time, WorkloadId};
 
 /// One copy of an asset, by its place in the estate file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl fmt::Display for CopyKey {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observations {
     pub probes: BTreeMap<ProbeKey, Arc<Observed<ProbeReading>>>,
-    pub copies: BTreeMap<CopyKey, Arc<Observed<Summarised>>>,
+    pub copies: SeenCopies,
     pub postures: BTreeMap<StoreId, Arc<Observed<Posture>>>,
     /// Not seen but remembered: what runs and drills have shown.
     pub learned: Arc<Learned>,
@@ -89,7 +89,7 @@ impl<T> Watched for Observed<T> {
 impl Observations {
     fn all(&self) -> impl Iterator<Item = &dyn Watched> {
         let probes = self.probes.values().map(|o| &**o as &dyn Watched);
-        probes.chain(self.copies.values().map(|o| &**o as &dyn Watched))
+        probes.chain(self.copies.values().map(|o| o as &dyn Watched))
     }
     /// When the source that was answered longest ago last answered; `None`
     /// while any source was never answered.

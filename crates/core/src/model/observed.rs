@@ -14,14 +14,45 @@ pub struct Seen<T> {
     pub at: Time,
 }
 
-/// The last successful look and what has happened since.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Observed<T> {
-    /// When `last` was, until when it is fresh, and until when it is ageing:
-    /// asked of thousands in each assessment.
+/// What freshness follows from: asked of thousands in each assessment.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Age {
+    /// When the last successful look was, until when it is fresh, and until when
+    /// it is ageing; of no meaning where there was none.
     at: Millis,
     fresh: Millis,
     ageing: Millis,
+    seen: bool,
+    /// The last attempt failed.
+    failed: bool,
+}
+
+impl Age {
+    pub fn at(&self) -> Millis {
+        self.at
+    }
+    /// Whether there was a successful look.
+    pub fn is_seen(&self) -> bool {
+        self.seen
+    }
+    /// At an instant, and the last one at which it is still so by time alone: the
+    /// most that a number holds where time changes nothing.
+    #[inline]
+    pub fn freshness(&self, now: Millis) -> (Freshness, Millis) {
+        match now {
+            _ if self.failed => (Freshness::Unreachable, Millis::MAX),
+            _ if !self.seen => (Freshness::Unseen, Millis::MAX),
+            now if now <= self.fresh => (Freshness::Fresh, self.fresh),
+            now if now <= self.ageing => (Freshness::Ageing, self.ageing),
+            _ => (Freshness::Stale, Millis::MAX),
+        }
+    }
+}
+
+/// The last successful look and what has happened since.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed<T> {
+    age: Age,
     last: Option<Seen<T>>,
     /// The newest failure, where the last attempt failed.
     failure: Option<(Time, Arc<Problem>)>,
@@ -77,8 +108,7 @@ pub struct Sighting<'a, T> {
 
 impl<T> Observed<T> {
     pub fn never(every: Dur) -> Self {
-        let (at, fresh, ageing) = (0, 0, 0);
-        Self { at, fresh, ageing, last: None, failure: None, failing_since: None, failures: 0, every }
+        Self { age: Age::default(), last: None, failure: None, failing_since: None, failures: 0, every }
     }
     pub fn of(value: T, at: Time, every: Dur) -> Self {
         let mut new = Self::never(every);
@@ -86,9 +116,14 @@ impl<T> Observed<T> {
         new
     }
     pub fn succeed(&mut self, value: T, at: Time) {
-        self.at = at.timestamp_millis();
-        self.fresh = self.at.saturating_add(self.every.times(2).as_millis());
-        self.ageing = self.at.saturating_add(self.every.times(5).as_millis());
+        let ms = at.timestamp_millis();
+        self.age = Age {
+            at: ms,
+            fresh: ms.saturating_add(self.every.times(2).as_millis()),
+            ageing: ms.saturating_add(self.every.times(5).as_millis()),
+            seen: true,
+            failed: false,
+        };
         self.last = Some(Seen { value, at });
         self.failure = None;
         self.failing_since = None;
@@ -96,6 +131,7 @@ impl<T> Observed<T> {
     }
     pub fn fail(&mut self, problem: Problem, at: Time) {
         self.failure = Some((at, Arc::new(problem)));
+        self.age.failed = true;
         self.failing_since.get_or_insert(at);
         self.failures = self.failures.saturating_add(1);
     }
@@ -117,18 +153,12 @@ impl<T> Observed<T> {
     /// All that assessment asks of an observation.
     #[inline]
     pub fn look(&self, now: Millis) -> Sighting<'_, T> {
-        let (seen, at) = (self.last.as_ref(), self.at);
-        if seen.is_none() || self.failure.is_some() {
-            let freshness = self.failure.as_ref().map_or(Freshness::Unseen, |_| Freshness::Unreachable);
-            return Sighting { seen, at, freshness, left: None };
-        }
-        let (freshness, until) = match now {
-            now if now <= self.fresh => (Freshness::Fresh, Some(self.fresh)),
-            now if now <= self.ageing => (Freshness::Ageing, Some(self.ageing)),
-            _ => (Freshness::Stale, None),
-        };
-        let left = |until: Millis| Dur::millis(until.saturating_add(1).saturating_sub(now));
-        Sighting { seen, at, freshness, left: until.map(left) }
+        let (freshness, until) = self.age.freshness(now);
+        let left = (until < Millis::MAX).then(|| Dur::millis(until - now + 1));
+        Sighting { seen: self.last.as_ref(), at: self.age.at, freshness, left }
+    }
+    pub fn age(&self) -> Age {
+        self.age
     }
     pub fn problem(&self) -> Option<&Problem> {
         self.failure.as_ref().map(|(_, p)| &**p)

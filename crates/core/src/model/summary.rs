@@ -2,12 +2,10 @@
 //! and enough to say which point came before an instant.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behind, CopyReport, Cost, Dur, Gap, Millis, Point, PointRef, PointState, Problem, Time, Window};
+use super::{Behind, CopyReport, Cost, Dur, Gap, Point, PointRef, PointState, Problem, Time, Window};
 
 /// How many points a summary keeps; the newest half of these, and of the older
 /// ones an even choice with the oldest among them.
@@ -31,34 +29,6 @@ pub struct CopySummary {
     /// Of an asset in parts, each part's own; the rest then says nothing.
     pub parts: BTreeMap<String, CopySummary>,
     pub cost: Cost,
-}
-
-/// A summary, and beside it the little that decides about most copies: an
-/// assessment reads it of ten thousand, and the rest lies elsewhere in memory.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summarised {
-    whole: Arc<CopySummary>,
-    /// The instant of the last good point.
-    pub good: Option<Millis>,
-    /// There is nothing to say of it: no trouble, gap or note.
-    pub plain: bool,
-}
-
-impl Deref for Summarised {
-    type Target = CopySummary;
-    fn deref(&self) -> &CopySummary {
-        &self.whole
-    }
-}
-
-impl From<CopySummary> for Summarised {
-    fn from(whole: CopySummary) -> Self {
-        Self {
-            good: whole.last_good.as_ref().map(|p| p.at.timestamp_millis()),
-            plain: whole.newest_trouble.is_none() && whole.gaps.is_empty() && whole.notes.is_empty(),
-            whole: Arc::new(whole),
-        }
-    }
 }
 
 /// A point that is usable, archived, or in doubt.

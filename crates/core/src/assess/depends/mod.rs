@@ -84,7 +84,7 @@ pub fn dependencies(assessor: &Assessor, assessment: &Assessment) -> Dependencie
         }
     }
     let views: HashMap<&str, &WorkloadView> =
-        assessment.workloads.iter().map(|v| (v.id.as_str(), v)).collect();
+        assessment.workloads.iter().map(|v| (v.id.as_str(), &**v)).collect();
     let all: Vec<usize> = (0..estate.workloads.len()).collect();
     let depth = depths(estate, &all);
     let mut rows: Vec<(usize, DependsOn)> = Vec::with_capacity(all.len());

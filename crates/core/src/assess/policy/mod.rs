@@ -37,7 +37,7 @@ pub(crate) struct Look<'a> {
 }
 
 impl<'a> Look<'a> {
-    fn new(estate: &'a Estate, seen: &'a Observations, now: Time, views: &'a [WorkloadView]) -> Self {
+    fn new(estate: &'a Estate, seen: &'a Observations, now: Time, views: &'a [Box<WorkloadView>]) -> Self {
         let declared: HashMap<&str, &Workload> =
             estate.workloads.iter().map(|w| (w.id.as_str(), w)).collect();
         let of = |view: &'a WorkloadView| Some(OfWorkload { def: declared.get(view.id.as_str())?, view });
@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
             estate,
             seen,
             now,
-            workloads: views.iter().filter_map(of).collect(),
+            workloads: views.iter().map(|v| &**v).filter_map(of).collect(),
             used: estate.stores.iter().filter(|s| held.contains(s.id.as_str())).collect(),
             failed_over: failovers.flat_map(|r| &r.workloads).map(WorkloadId::as_str).collect(),
         }
@@ -82,7 +82,7 @@ impl<'a> Look<'a> {
     }
     fn copies<'l>(&'l self, rule: &'l Rule) -> impl Iterator<Item = OfCopy<'a>> + 'l {
         self.assets(rule).flat_map(|asset| {
-            asset.view.copies.iter().filter_map(move |view| {
+            asset.view.copies().filter_map(move |view| {
                 let def = asset.def.copies.get(view.index)?;
                 Some(OfCopy { asset, def, view })
             })
@@ -109,7 +109,7 @@ pub(crate) struct OfAsset<'a> {
 pub(crate) struct OfCopy<'a> {
     pub asset: OfAsset<'a>,
     pub def: &'a CopyDef,
-    pub view: &'a CopyView,
+    pub view: CopyView<'a>,
 }
 
 impl OfAsset<'_> {

@@ -161,11 +161,11 @@ fn another_usable_copy_never_makes_it_worse() {
 
 /// The same figures, seen earlier.
 fn aged(world: &World, dice: &Dice) -> World {
-    fn earlier<T: Clone>(observed: &Arc<Observed<T>>, by: Dur) -> Arc<Observed<T>> {
+    fn earlier<T: Clone>(observed: &Observed<T>, by: Dur) -> Observed<T> {
         let Some(last) = observed.last().filter(|_| observed.failures() == 0) else {
             return observed.clone();
         };
-        Arc::new(Observed::of(last.value.clone(), last.at - by, observed.every()))
+        Observed::of(last.value.clone(), last.at - by, observed.every())
     }
     let mut world = world.clone();
     let by = || Dur::secs(if dice.often(50) { 0 } else { 1 + dice.below(200) as i64 });
@@ -173,11 +173,12 @@ fn aged(world: &World, dice: &Dice) -> World {
         // An undated figure is about the instant at which it was seen, and where
         // it serves is held against runs by that: older, these say another thing.
         if !matches!(key, ProbeKey::ActiveWhen { .. }) {
-            *observed = earlier(observed, by());
+            *observed = Arc::new(earlier(observed, by()));
         }
     }
-    world.seen.copies.values_mut().for_each(|observed| *observed = earlier(observed, by()));
-    world.seen.postures.values_mut().for_each(|observed| *observed = earlier(observed, by()));
+    let keys: Vec<_> = world.seen.copies.iter().map(|(key, _)| key).collect();
+    keys.iter().for_each(|key| world.seen.copies.update(key, |seen| *seen = earlier(seen, by())));
+    world.seen.postures.values_mut().for_each(|seen| *seen = Arc::new(earlier(seen, by())));
     world
 }
 

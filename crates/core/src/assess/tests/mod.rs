@@ -121,7 +121,7 @@ impl World {
     }
     fn assess(&self, scenario: &Scenario) -> (Assessment, WorkloadView) {
         let assessment = assess(&self.estate, &self.seen, self.now, scenario);
-        let view = assessment.workloads[0].clone();
+        let view = (*assessment.workloads[0]).clone();
         (assessment, view)
     }
     fn at_home(&self) -> Arc<Judged> {
@@ -317,7 +317,12 @@ fn it_says_when_it_next_changes_by_itself() {
     let then = assess(&world.estate, &world.seen, next, &Scenario::default());
     let shape = |a: &Assessment| {
         let w = &a.workloads[0];
-        (w.state, w.reasons.len(), w.assets[0].replicas[0].freshness, w.assets[0].copies[0].freshness)
+        (
+            w.state,
+            w.reasons.len(),
+            w.assets[0].replicas[0].freshness,
+            w.assets[0].copies().next().unwrap().freshness,
+        )
     };
     assert_eq!(shape(&before), shape(&world.assess(&Scenario::default()).0));
     assert_ne!(

@@ -196,7 +196,7 @@ impl Small {
     }
     pub fn view(&self, workload: &str, scenario: &Scenario) -> WorkloadView {
         let assessment = self.assess(scenario);
-        assessment.workloads.into_iter().find(|w| w.id == *workload).expect("the workload")
+        *assessment.workloads.into_iter().find(|w| w.id == *workload).expect("the workload")
     }
 }
 
