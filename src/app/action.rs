@@ -51,6 +51,7 @@ pub enum Action {
     GoStores,
     GoFindings,
     GoLosses,
+    GoCoverage,
     GoDependencies,
     GoTrends,
     GoIncident,
@@ -184,6 +185,7 @@ actions! {
     GoStores      "stores"       Everywhere ["4"]                0 ""          "Stores";
     GoFindings    "findings"     Everywhere ["5"]                0 ""          "Findings: policy checks that fail";
     GoLosses      "losses"       Everywhere ["L"]                8 "losses"    "Every single loss beside the others, worst first";
+    GoCoverage    "coverage"     Everywhere ["v"]                0 ""          "Coverage: what protects each asset, against which kind of loss";
     GoDependencies "dependencies" Everywhere ["d"]               0 ""          "What each workload needs, and in which order they come back";
     GoTrends      "trends"       Everywhere ["t"]                0 ""          "What is remembered of the workload, and where it leads";
     GoIncident    "incident"     Everywhere ["6"]                0 ""          "Incident: declare or wait";

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use lifeboat_core::{
-    assess::{Assessment, Reason, State, WorkloadView},
+    assess::{Assessment, Reason, RegionView, State, WorkloadView},
     model::*,
     run::Incident,
 };
@@ -14,18 +14,30 @@ use super::App;
 /// Regions that were declared lost and answer: since when, as seen here.
 pub type Back = BTreeMap<RegionId, Time>;
 
-/// What may have to be declared, in a few words; `None` where nothing calls
-/// for it, or an incident is declared already.
+/// What may have to be declared, in a few words; `None` where nothing calls for
+/// it. Once an incident is declared, only a further region does.
 pub fn alarm(app: &App) -> Option<String> {
-    let real = app.real.as_ref().filter(|_| app.live && app.incident.is_none())?;
-    let down: Vec<_> = real.regions.iter().filter(|r| r.state == State::Critical).collect();
+    let real = app.real.as_ref().filter(|_| app.live)?;
+    let incident = app.incident.as_deref();
+    let declared = |r: &RegionView| {
+        r.lost || incident.is_some_and(|i| i.scenario.lost.contains_key(&Selector::region(&r.id)))
+    };
+    let down = real.regions.iter().filter(|r| r.state == State::Critical && !declared(r));
+    let down: Vec<_> = down.collect();
     if let Some(first) = down.first() {
         let names: Vec<_> = down.iter().map(|r| r.id.as_str()).collect();
         let (does, do_) = match first.reasons.iter().any(answers) {
             true => ("fails its health checks", "fail their health checks"),
             false => ("does not answer", "do not answer"),
         };
-        return Some(format!("{} {}", listed(&names), if names.len() == 1 { does } else { do_ }));
+        let said = format!("{} {}", listed(&names), if names.len() == 1 { does } else { do_ });
+        return Some(match incident {
+            Some(_) => format!("{said} either"),
+            None => said,
+        });
+    }
+    if incident.is_some() {
+        return None;
     }
     let hit: Vec<_> = real.workloads.iter().filter(|w| fails_at_home(w)).collect();
     let first = hit.first()?;
@@ -40,7 +52,8 @@ fn answers(reason: &Reason) -> bool {
     matches!(reason, Reason::RegionDown { detail, .. } if detail.starts_with(Code::PROBE_ANSWER.what))
 }
 
-fn fails_at_home(w: &WorkloadView) -> bool {
+/// Whether what it serves from does not answer as it should.
+pub fn fails_at_home(w: &WorkloadView) -> bool {
     let at_home = |region: &Option<RegionId>| region.is_none() || *region == w.home;
     let failing = |r: &Reason| matches!(r, Reason::HealthFailing { region, .. } if at_home(region));
     w.state == State::Critical && w.reasons.iter().any(failing)

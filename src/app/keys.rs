@@ -260,6 +260,7 @@ fn navigate(app: &mut App, action: Action) -> Vec<Effect> {
         Action::GoStores => Some(Screen::Stores),
         Action::GoFindings => Some(Screen::Findings),
         Action::GoLosses => Some(Screen::Losses),
+        Action::GoCoverage => Some(Screen::Coverage),
         Action::GoDependencies => Some(Screen::Dependencies),
         Action::GoTrends => return show_trends(app),
         Action::GoIncident => Some(Screen::Incident),
@@ -369,6 +370,10 @@ fn open(app: &mut App) -> Vec<Effect> {
             }
         }
         Screen::Losses => suppose(app, row.at),
+        Screen::Coverage => {
+            let of = app.coverage.as_ref().and_then(|c| c.rows.get(row.at)).map(|c| c.workload.clone());
+            of.into_iter().for_each(|id| app.go(Screen::Workload(id)));
+        }
         Screen::Runs => return show_run(app, RunId::new(&row.id)),
         Screen::Runbooks | Screen::Incident => start(app, &RunbookId::new(&row.id)),
         Screen::Run(_) => return perform(app, Action::Answer),

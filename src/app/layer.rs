@@ -60,14 +60,16 @@ fn item(app: &App, action: Action) -> PaletteItem {
     }
 }
 
-/// All actions in the order of help: those of the embedding command, which
-/// nothing else shows, then those of this screen.
+/// All actions in the order of help: those of this screen, then those of the
+/// embedding command, which nothing else shows.
 pub fn help_items(app: &App) -> Vec<(Scope, PaletteItem)> {
     let here = app.screen().scope();
-    let mut defs: Vec<_> = ACTIONS.iter().collect();
-    defs.sort_by_key(|d| (Some(d.scope) != here, d.scope));
+    let mut defs: Vec<_> = ACTIONS.iter().map(|d| (d.scope, item(app, d.action))).collect();
+    defs.sort_by_key(|(scope, _)| (Some(*scope) != here, *scope));
+    let own = defs.iter().take_while(|(scope, _)| Some(*scope) == here).count();
     let extras = (0..app.options.extras.len()).map(|n| (Scope::Everywhere, item(app, Action::Extra(n))));
-    extras.chain(defs.into_iter().map(|d| (d.scope, item(app, d.action)))).collect()
+    let rest = defs.split_off(own);
+    defs.into_iter().chain(extras).chain(rest).collect()
 }
 
 /// What the palette offers for `pattern`, best first.

@@ -1,7 +1,7 @@
 //! The lines of each screen's list, by name and by place in their source.
 
 use lifeboat_core::{
-    assess::{Accepted, DependsOn, Finding, WorkloadView},
+    assess::{Accepted, Covered, DependsOn, Finding, WorkloadView},
     model::*,
 };
 
@@ -113,6 +113,15 @@ pub fn of(app: &App, screen: &Screen) -> Vec<Row> {
             let rows = app.comparison.iter().flat_map(|c| &c.rows);
             list(rows.map(|r| (r.lost.to_string(), format!("{} {}", r.lost, r.worst))).collect())
         }
+        Screen::Coverage => {
+            let rows = app.coverage.iter().flat_map(|c| &c.rows);
+            let fates = |c: &Covered| {
+                let each = c.against.iter().map(|h| format!("{} {}", h.threat.as_str(), h.fate.as_str()));
+                each.collect::<Vec<_>>().join(" ")
+            };
+            let text = |c: &Covered| format!("{}/{} {} {}", c.workload, c.asset, c.by.join(" "), fates(c));
+            list(rows.map(|c| (format!("{}/{}", c.workload, c.asset), text(c))).collect())
+        }
         Screen::Dependencies => {
             let rows = app.dependencies.iter().flat_map(|d| &d.rows);
             let names = |r: &DependsOn| r.needs.iter().map(|n| n.what.name()).collect::<Vec<_>>().join(" ");
@@ -205,14 +214,63 @@ pub fn runbook_of(estate: &Estate, w: &WorkloadId, kind: RunbookKind) -> Option<
 }
 
 /// What an incident calls for: the failover of every workload that serves from
-/// what is lost, by tier.
+/// what is lost, in the order in which they can come back; then, where what was
+/// lost answers again, the way home of those that moved.
 pub fn next_runbooks(app: &App) -> Vec<(WorkloadId, RunbookId)> {
-    let (Some(estate), Some(real), Some(incident)) = (&app.estate, &app.real, &app.incident) else {
-        return Vec::new();
+    let Some(estate) = &app.estate else { return Vec::new() };
+    let of =
+        |w: &&WorkloadView, kind: RunbookKind| runbook_of(estate, &w.id, kind).map(|r| (w.id.clone(), r));
+    let (hit, moved) = concerned(app);
+    let over = hit.iter().filter_map(|w| of(w, RunbookKind::Failover));
+    let declared = |w: &WorkloadView| estate.workload(w.id.as_str()).and_then(|w| w.home.as_ref());
+    let is_back = |w: &&&WorkloadView| declared(w).is_some_and(|home| app.back.contains_key(home));
+    let home = moved.iter().filter(is_back).filter_map(|w| of(w, RunbookKind::Failback));
+    over.chain(home).collect()
+}
+
+/// Those that serve from what is lost and that no runbook brings back.
+pub fn without_runbook(app: &App) -> Vec<WorkloadId> {
+    let Some(estate) = &app.estate else { return Vec::new() };
+    let none = |w: &&&WorkloadView| runbook_of(estate, &w.id, RunbookKind::Failover).is_none();
+    concerned(app).0.iter().filter(none).map(|w| w.id.clone()).collect()
+}
+
+/// Of the incident: the workloads that serve from what is lost, and those that
+/// did and serve from elsewhere now, in the order in which they can come back.
+pub fn concerned(app: &App) -> (Vec<&WorkloadView>, Vec<&WorkloadView>) {
+    let (Some(real), Some(incident)) = (&app.real, &app.incident) else { return Default::default() };
+    let lost = |w: &WorkloadView| {
+        w.home.as_ref().is_some_and(|r| incident.scenario.lost.contains_key(&Selector::region(r)))
     };
-    let lost = |r: &RegionId| incident.scenario.lost.contains_key(&Selector::region(r));
-    let mut hit: Vec<_> = real.workloads.iter().filter(|w| w.home.as_ref().is_some_and(lost)).collect();
-    hit.sort_by_key(|w| w.tier.unwrap_or(u8::MAX));
-    let pairs = hit.into_iter().map(|w| (w.id.clone(), runbook_of(estate, &w.id, RunbookKind::Failover)));
-    pairs.filter_map(|(w, r)| Some((w, r?))).collect()
+    let predicted = |w: &WorkloadView| incident.predictions.iter().any(|p| p.workload == w.id);
+    let all = real.workloads.iter().map(|w| &**w).filter(|w| lost(w) || predicted(w));
+    let all: Vec<&WorkloadView> = all.collect();
+    let urgent = urgencies(app, &all);
+    let wave = |id: &WorkloadId| {
+        let turn = real.recovery.iter().flat_map(|r| &r.order).find(|o| o.workload == *id);
+        turn.map_or(0, |o| o.wave)
+    };
+    let mut all: Vec<_> = all.into_iter().zip(urgent).collect();
+    all.sort_by_key(|(w, urgent)| (*urgent, wave(&w.id), w.id.clone()));
+    all.into_iter().map(|(w, _)| w).partition(|w| lost(w))
+}
+
+/// The tier of each, or of the most urgent that stands on it.
+fn urgencies(app: &App, all: &[&WorkloadView]) -> Vec<u8> {
+    let mut urgent: Vec<u8> = all.iter().map(|w| w.tier.unwrap_or(u8::MAX)).collect();
+    let hard = |w: &WorkloadView| -> Vec<usize> {
+        let declared = app.estate.as_ref().and_then(|e| e.workload(w.id.as_str()));
+        let on = declared.into_iter().flat_map(|w| &w.depends_on).filter(|d| d.kind == DependencyKind::Hard);
+        on.filter_map(|d| all.iter().position(|w| w.id == d.id)).collect()
+    };
+    let on: Vec<Vec<usize>> = all.iter().map(|w| hard(w)).collect();
+    // Each round carries it one further down; a cycle cannot keep this going.
+    for _ in 0..all.len() {
+        for (n, on) in on.iter().enumerate() {
+            for d in on {
+                urgent[*d] = urgent[*d].min(urgent[n]);
+            }
+        }
+    }
+    urgent
 }

@@ -470,6 +470,10 @@ pub const PICTURES: &[(&str, Scene)] = &[
         keys(app, "L");
         app.settle();
     }),
+    ("coverage", |app| {
+        keys(app, "v");
+        app.settle();
+    }),
     ("dependencies", |app| {
         keys(app, "w ");
         press(app, &[ENTER]);

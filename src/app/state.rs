@@ -6,7 +6,9 @@ use std::{
 };
 
 use lifeboat_core::{
-    assess::{Assessment, Assessor, Comparison, Dependencies, Glance, compare, dependencies},
+    assess::{
+        Assessment, Assessor, Comparison, Coverage, Dependencies, Glance, compare, coverage, dependencies,
+    },
     model::*,
     run::{Incident, RunRow, RunView},
 };
@@ -59,6 +61,7 @@ pub enum Screen {
     Stores,
     Findings,
     Losses,
+    Coverage,
     Dependencies,
     Trends(WorkloadId),
     Incident,
@@ -87,6 +90,7 @@ impl Screen {
             Self::Stores => "Stores".into(),
             Self::Findings => "Findings".into(),
             Self::Losses => "All single losses".into(),
+            Self::Coverage => "Coverage".into(),
             Self::Dependencies => "Dependencies".into(),
             Self::Trends(id) => format!("{id} trends"),
             Self::Incident => "Incident".into(),
@@ -146,6 +150,8 @@ pub struct App {
     pub shown: Option<Arc<Assessment>>,
     /// Every single loss beside the others, while that page is shown.
     pub comparison: Option<Arc<Comparison>>,
+    /// What protects each asset, while that page is shown.
+    pub coverage: Option<Arc<Coverage>>,
     /// What each workload needs, while that page is shown.
     pub dependencies: Option<Arc<Dependencies>>,
     pub glance: Arc<Glance>,
@@ -206,6 +212,7 @@ impl App {
             real: None,
             shown: None,
             comparison: None,
+            coverage: None,
             dependencies: None,
             glance: Arc::default(),
             live: false,
@@ -300,10 +307,11 @@ impl App {
             alarm::note(&mut self.back, self.incident.as_deref(), &real);
             self.glance = Arc::new(Glance::of(assessor.estate(), seen, &shown));
             (self.real, self.shown, self.live) = (Some(real), Some(shown), true);
-            (self.comparison, self.dependencies) = (None, None);
+            (self.comparison, self.coverage, self.dependencies) = (None, None, None);
         }
         match self.screen() {
             Screen::Losses => self.compare(),
+            Screen::Coverage => self.cover(),
             Screen::Dependencies => self.depend(),
             _ => {}
         }
@@ -314,6 +322,15 @@ impl App {
     fn compare(&mut self) {
         if let (Some(assessor), Some(seen), None) = (&self.assessor, &self.seen, &self.comparison) {
             self.comparison = Some(Arc::new(compare(assessor, seen, self.now, LossMode::Gone, None)));
+        }
+    }
+
+    /// Finds what protects each asset, unless that was done since anything changed.
+    fn cover(&mut self) {
+        if let (Some(estate), Some(seen), Some(real), None) =
+            (&self.estate, &self.seen, &self.real, &self.coverage)
+        {
+            self.coverage = Some(Arc::new(coverage(estate, seen, real)));
         }
     }
 

@@ -94,6 +94,7 @@ fn digits_and_back_move_between_screens() {
         ('9', Screen::Log),
         ('d', Screen::Dependencies),
         ('L', Screen::Losses),
+        ('v', Screen::Coverage),
         ('1', Screen::Overview),
         ('2', Screen::Workload("mail".into())),
     ];

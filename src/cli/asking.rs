@@ -68,23 +68,23 @@ fn worst(codes: impl IntoIterator<Item = i32>) -> i32 {
 }
 
 /// Judged now, with what the history has taught.
-fn assessed(setting: &Setting) -> Result<(Assessment, Arc<Learned>), Problem> {
+fn assessed(setting: &Setting) -> Result<(Assessment, Observations), Problem> {
     let recorder = recorder(setting);
     let seen = looked(setting, &recorder)?;
     let now = setting.clock.now();
     let assessment = assess(setting.estate(), &seen, now, &standing(setting)?);
     recorder.found(assessment.found(), now);
     recorder.flush(FOUND_WITHIN);
-    Ok((assessment, seen.learned))
+    Ok((assessment, seen))
 }
 
 pub fn status(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
     let setting = setting(asked)?;
     let only = only.map(|word| named::workload(setting.estate(), word)).transpose()?;
     let only = only.map(|w| w.id.as_str());
-    let (assessment, learned) = assessed(&setting)?;
+    let (assessment, seen) = assessed(&setting)?;
     match asked.json {
-        true => print_json(&report::status(setting.estate(), &assessment, &learned, only)),
+        true => print_json(&report::status(setting.estate(), &assessment, &seen.learned, only)),
         false => print(&report::status_text(setting.estate(), &assessment, only)),
     }
     let wanted = assessment.workloads.iter().filter(|w| only.is_none_or(|id| w.id == *id));
@@ -94,9 +94,9 @@ pub fn status(asked: &Asked, only: Option<&str>) -> Result<i32, Problem> {
 
 pub fn check(asked: &Asked, format: CheckFormat) -> Result<i32, Problem> {
     let setting = setting(asked)?;
-    let (assessment, learned) = assessed(&setting)?;
+    let (assessment, seen) = assessed(&setting)?;
     if asked.json || format == CheckFormat::Json {
-        print_json(&report::status(setting.estate(), &assessment, &learned, None));
+        print_json(&report::status(setting.estate(), &assessment, &seen.learned, None));
     } else {
         let bad = assessment.workloads.iter().filter(|w| w.state != State::Ok);
         for w in bad {
@@ -283,12 +283,13 @@ pub fn losses(asked: &Asked, mode: &str, clean_before: Option<&str>) -> Result<i
 
 pub fn coverage(asked: &Asked) -> Result<i32, Problem> {
     let setting = setting(asked)?;
-    let (assessment, _) = assessed(&setting)?;
+    let (assessment, seen) = assessed(&setting)?;
+    let all = lifeboat_core::assess::coverage(setting.estate(), &seen, &assessment);
     match asked.json {
-        true => print_json(&report::coverage(setting.estate(), &assessment)),
-        false => print(&report::coverage_text(setting.estate(), &assessment)),
+        true => print_json(&report::coverage(&all)),
+        false => print(&report::coverage_text(&all)),
     }
-    Ok(if report::uncovered(setting.estate(), &assessment) { exit::REFUSED } else { 0 })
+    Ok(if all.is_open() { exit::REFUSED } else { 0 })
 }
 
 #[cfg(test)]

@@ -341,6 +341,7 @@ impl Actor {
             Request::StandDown { reason } => {
                 let (dir, by, now) =
                     (self.setting.incidents(), &self.setting.operator, self.setting.clock.now());
+                let reason = self.live.secrets().redactor().text(&reason);
                 match incidents::stand_down(&dir, by, &reason, now) {
                     Ok(_) => self.tell_incident().await,
                     Err(problem) => self.refused(problem).await,

@@ -12,7 +12,7 @@ use lifeboat_core::model::{Code, Problem};
 
 use super::Places;
 
-const MAGIC: &[u8; 5] = b"LBLK\x02";
+const MAGIC: &[u8; 5] = b"LBLK\x03";
 const SUM: usize = 16;
 const NAME: &str = "last-known";
 

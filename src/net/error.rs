@@ -86,7 +86,7 @@ impl NetError {
 
     /// From an error of the client; `secure` says whether TLS was spoken.
     pub(super) fn from_reqwest(error: &reqwest::Error, secure: bool, connect: Dur) -> Self {
-        let text = clean_line(&root_cause(error));
+        let text = without_number(&clean_line(&root_cause(error)));
         let mut next: Option<&(dyn Error + 'static)> = error.source();
         let mut class = None;
         while let Some(cause) = next {
@@ -108,7 +108,7 @@ impl NetError {
 
     /// From opening a socket by hand.
     pub fn from_connect(error: &io::Error) -> Self {
-        let text = clean_line(&error.to_string());
+        let text = without_number(&clean_line(&error.to_string()));
         match find_refusal(error) {
             Some(refusal) => Self::Guard(refusal.to_string()),
             None => classify(error, false, &text).unwrap_or(Self::Refused(text)),
@@ -123,6 +123,17 @@ impl NetError {
             io::ErrorKind::PermissionDenied => Self::Denied(text),
             _ => Self::Server(text),
         }
+    }
+}
+
+/// `Connection refused (os error 111)`: the number says nothing that the words
+/// do not, and takes a third of a line.
+fn without_number(text: &str) -> String {
+    match text.rsplit_once(" (os error ") {
+        Some((words, rest)) if rest.trim_end_matches(')').bytes().all(|b| b.is_ascii_digit()) => {
+            words.to_owned()
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The estate as a whole: every single loss beside the others, and what of it
-//! is protected by nothing.
+//! is protected against what.
 
-use std::collections::BTreeSet;
-
-use lifeboat_core::assess::{Assessment, AssetView, Comparison, LossRow, Verdict};
+use lifeboat_core::assess::{
+    Comparison, Coverage, Covered, Fate, Held, LossRow, NOTICED_AFTER, Reason, Threat, Verdict,
+};
 use lifeboat_core::model::*;
 use serde_json::{Value, json};
 
@@ -48,89 +48,80 @@ pub fn losses_text(comparison: &Comparison) -> String {
     table(&rows)
 }
 
-/// By what an asset could be had back, in words; nothing where it could not.
-fn by(def: &Asset) -> Vec<String> {
-    let copies = def.copies.iter().map(|c| format!("{} in {}", c.format, c.store));
-    let replicas = def.replicas.iter().map(|r| format!("replica in {}", r.region));
-    let rebuilt = def.rebuild.as_ref().map(|_| "rebuilt".to_owned());
-    let uses = def.uses.as_ref().map(|other| format!("{other} of another workload"));
-    copies.chain(replicas).chain(rebuilt).chain(uses).collect()
-}
-
-/// One asset with what protects it.
-struct Covered<'a> {
-    workload: &'a Workload,
-    asset: &'a Asset,
-    view: Option<&'a AssetView>,
-    by: Vec<String>,
-}
-
-fn covered<'a>(estate: &'a Estate, assessment: &'a Assessment) -> Vec<Covered<'a>> {
-    let view = |w: &Workload, a: &Asset| {
-        let of = assessment.workloads.iter().find(|v| v.id == w.id)?;
-        of.assets.iter().find(|v| v.id == a.id)
+/// What becomes of an asset: `{fate, loss, from, why}`; what does not apply is null.
+fn fate(held: &Held) -> Value {
+    let sentences = |of: &[Reason]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let (loss, from, why) = match &held.fate {
+        Fate::Back { loss, from } => {
+            (json!({"lower_s": loss.lower, "upper_s": loss.upper}), json!(from), Value::Null)
+        }
+        Fate::Unknown { why } | Fate::Nothing { why } => (Value::Null, Value::Null, json!(sentences(why))),
+        _ => (Value::Null, Value::Null, Value::Null),
     };
-    let assets = estate.workloads.iter().flat_map(|w| w.assets.iter().map(move |a| (w, a)));
-    let mut all: Vec<_> = assets
-        .map(|(workload, asset)| Covered { workload, asset, view: view(workload, asset), by: by(asset) })
-        .collect();
-    // What is protected by nothing comes first.
-    all.sort_by_key(|c| (!c.by.is_empty(), !c.asset.required));
-    all
-}
-
-/// Whether anything that a recovery needs is protected by nothing.
-pub fn uncovered(estate: &Estate, assessment: &Assessment) -> bool {
-    let assets = covered(estate, assessment).iter().any(|c| c.by.is_empty() && c.asset.required);
-    assets || estate.workloads.iter().any(|w| w.assets.is_empty())
-}
-
-fn unused(estate: &Estate) -> Vec<&Store> {
-    let copies = estate.workloads.iter().flat_map(|w| &w.assets).flat_map(|a| &a.copies);
-    let mut used: BTreeSet<&StoreId> = copies.map(|c| &c.store).collect();
-    used.extend(estate.vault.iter().flat_map(|v| &v.stores));
-    estate.stores.iter().filter(|s| !used.contains(&s.id)).collect()
-}
-
-pub fn coverage(estate: &Estate, assessment: &Assessment) -> Value {
-    let now = assessment.at;
-    let asset = |c: &Covered| {
-        json!({
-            "workload": c.workload.id, "asset": c.asset.id, "layer": c.asset.layer,
-            "required": c.asset.required, "protected": !c.by.is_empty(), "by": c.by,
-            "last_good": point(c.view.and_then(|v| v.last_good()), now),
-            "last_proven": point(c.view.and_then(|v| v.last_proven.as_ref()), now),
-        })
-    };
-    let empty = estate.workloads.iter().filter(|w| w.assets.is_empty()).map(|w| &w.id);
     json!({
-        "schema": 1, "assets": covered(estate, assessment).iter().map(asset).collect::<Vec<_>>(),
-        "workloads_without_assets": empty.collect::<Vec<_>>(),
-        "stores_unused": unused(estate).iter().map(|s| &s.id).collect::<Vec<_>>(),
+        "kind": held.threat.as_str(), "lost": Some(&held.lost).filter(|l| !l.is_empty()),
+        "fate": held.fate.as_str(), "data_loss": loss, "from": from, "why": why,
     })
 }
 
-pub fn coverage_text(estate: &Estate, assessment: &Assessment) -> String {
-    let mut rows = vec![row(["ASSET", "LAYER", "PROTECTED BY", "LAST GOOD", "LAST PROVEN"])];
-    let age = |point: Option<&PointRef>| {
-        point.map_or_else(|| "none".to_owned(), |p| Dur::between(p.at, assessment.at).to_string())
+pub fn coverage(all: &Coverage) -> Value {
+    let asset = |c: &Covered| {
+        json!({
+            "workload": c.workload, "asset": c.asset, "layer": c.layer,
+            "required": c.required, "protected": !c.by.is_empty(), "by": c.by,
+            "last_good": point(c.last_good.as_ref(), all.at),
+            "last_proven": point(c.last_proven.as_ref(), all.at),
+            "against": c.against.iter().map(fate).collect::<Vec<_>>(),
+        })
     };
-    for c in covered(estate, assessment) {
+    json!({
+        "schema": 1, "noticed_after_s": NOTICED_AFTER,
+        "assets": all.rows.iter().map(asset).collect::<Vec<_>>(),
+        "workloads_without_assets": all.bare, "stores_unused": all.unused,
+    })
+}
+
+pub fn coverage_text(all: &Coverage) -> String {
+    let mut rows = vec![row([
+        "ASSET",
+        "LAYER",
+        "REGION GONE",
+        "PROVIDER GONE",
+        "ACCOUNT TAKEN",
+        "DATA BAD",
+        "LAST GOOD",
+        "LAST PROVEN",
+        "PROTECTED BY",
+    ])];
+    let age = |point: Option<&PointRef>| {
+        point.map_or_else(|| "none".to_owned(), |p| Dur::between(p.at, all.at).to_string())
+    };
+    let loses = |threat: Threat, c: &Covered| match c.against.iter().find(|h| h.threat == threat) {
+        Some(Held { fate: Fate::Back { loss, .. }, .. }) => {
+            loss.upper.map_or_else(|| "back".to_owned(), |upper| format!("loses {upper}"))
+        }
+        Some(Held { fate: Fate::Nothing { .. }, .. }) => "LOST".to_owned(),
+        Some(Held { fate: Fate::Undeclared, .. }) | None => "-".to_owned(),
+        Some(held) => held.fate.as_str().to_owned(),
+    };
+    for c in &all.rows {
         let by = if c.by.is_empty() { "NOTHING".to_owned() } else { c.by.join(", ") };
+        let [region, provider, account, data] = Threat::ALL.map(|threat| loses(threat, c));
         rows.push(row([
-            &format!("{}/{}", c.workload.id, c.asset.id),
-            c.asset.layer.as_str(),
+            &format!("{}/{}", c.workload, c.asset),
+            c.layer.as_str(),
+            &region,
+            &provider,
+            &account,
+            &data,
+            &age(c.last_good.as_ref()),
+            &age(c.last_proven.as_ref()),
             &by,
-            &age(c.view.and_then(|v| v.last_good())),
-            &age(c.view.and_then(|v| v.last_proven.as_ref())),
         ]));
     }
     let mut out = table(&rows);
-    for w in estate.workloads.iter().filter(|w| w.assets.is_empty()) {
-        out += &format!("{}: no asset is declared\n", w.id);
-    }
-    for store in unused(estate) {
-        out += &format!("{}: no workload keeps a copy in it\n", store.id);
-    }
+    out += &format!("\ntaken and bad: noticed after {NOTICED_AFTER}, so only what is older is clean\n");
+    out.extend(all.bare.iter().map(|w| format!("{w}: no asset is declared\n")));
+    out.extend(all.unused.iter().map(|store| format!("{store}: no workload keeps a copy in it\n")));
     out
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use lifeboat_core::model::*;
 use serde_json::Value;
 
+use super::audit::AuditPart;
 use super::run::{IncidentPart, LossPart, RunReport, StepPart};
 
 /// No script and no address of elsewhere can do anything in it.
@@ -46,12 +47,15 @@ pub fn html(report: &RunReport) -> String {
     out += "<h2>What happened when</h2>\n";
     out += &drawn(report);
     out += &steps(&report.steps);
+    out += &audit(&report.audit);
     out += &timeline(report);
     let _ = writeln!(
         out,
-        "<footer>Made from the run's journal alone: {} lines, the last with sum <code>{}</code>. Times are UTC.</footer>\n</body>\n</html>",
+        "<footer>Made from the run's journal alone: {} lines, the last with sum <code>{}</code>. The plan is that of the estate trusted as <code>{}</code>, driven by Lifeboat {}. Times are UTC.</footer>\n</body>\n</html>",
         report.journal.lines,
-        text(&report.journal.head)
+        text(&report.journal.head),
+        text(&report.audit.trusted),
+        text(&report.audit.versions.join(" and "))
     );
     out
 }
@@ -114,6 +118,9 @@ fn facts(report: &RunReport) -> String {
         ),
         ("estimated", dur(report.rto_estimate_s)),
     ];
+    let parts = report.audit.parts.iter().map(|p| format!("{} {}<br/>", dur(Some(p.took_s)), text(p.what)));
+    let waited = format!("{} of that waiting for people", dur(Some(report.audit.waited_s)));
+    all.push(("of which", parts.collect::<String>() + &waited));
     let params: String =
         report.params.iter().map(|(k, v)| format!("{} = <code>{}</code><br/>", text(k), value(v))).collect();
     if !params.is_empty() {
@@ -143,10 +150,11 @@ fn loss(loss: &LossPart) -> String {
             format!("{} to {}, {}{to}", dur(Some(p.lower_s)), dur(p.upper_s), text(p.verdict.as_str()));
         all.push(("predicted", format!("{}: {said}", text(p.workload.as_str()))));
     }
-    let seconds = loss.counted_s.map(|s| format!("{s} s of writes"));
-    let objects = loss.counted_objects.map(|n| format!("{n} objects"));
-    for counted in [seconds, objects].into_iter().flatten() {
-        let held = match loss.held {
+    // Only time was predicted: a number of objects lies in no prediction.
+    let seconds = loss.counted_s.map(|s| (format!("{s} s of writes"), loss.held));
+    let objects = loss.counted_objects.map(|n| (format!("{n} objects"), None));
+    for (counted, held) in [seconds, objects].into_iter().flatten() {
+        let held = match held {
             Some(true) => ", <span class=\"good\">within what was predicted</span>",
             Some(false) => ", <span class=\"bad\">outside of what was predicted</span>",
             None => "",
@@ -157,6 +165,21 @@ fn loss(loss: &LossPart) -> String {
         true => String::new(),
         false => format!("<h2>Loss</h2>\n{}", pairs(&all)),
     }
+}
+
+/// Who decided what, and what did not go as planned.
+fn audit(audit: &AuditPart) -> String {
+    let row = |at: &str, by: &str, what: &str| {
+        format!("<tr><td><code>{}</code></td><td>{}</td><td>{}</td></tr>\n", text(at), text(by), text(what))
+    };
+    let decided = audit.decisions.iter().map(|l| row(&l.at, l.by.as_str(), &l.what)).collect::<String>();
+    let exceptions = audit.exceptions.iter().map(|e| row(&e.at, "", &e.what)).collect::<String>();
+    let section = |title: &str, rows: String, none: &str| match rows.is_empty() {
+        true => format!("<h2>{title}</h2>\n<p>{none}</p>\n"),
+        false => format!("<h2>{title}</h2>\n<table>\n{rows}</table>\n"),
+    };
+    section("What people decided", decided, "Nothing: no person was asked.")
+        + &section("What did not go as planned", exceptions, "Nothing.")
 }
 
 fn instant(at: &str) -> Option<f64> {
@@ -281,6 +304,7 @@ fn timeline(report: &RunReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::audit::{Exception, Part};
     use super::*;
     use crate::report::run as part;
     use lifeboat_core::assess::Verdict;
@@ -341,6 +365,14 @@ mod tests {
                 held: Some(true),
             },
             steps: vec![step(1, "succeeded"), step(2, "indeterminate")],
+            audit: AuditPart {
+                parts: vec![Part { what: "until it was declared", took_s: Dur::secs(30) }],
+                waited_s: Dur::secs(12),
+                decisions: vec![part::Line { at: at(230), by: HOSTILE.into(), what: HOSTILE.into() }],
+                exceptions: vec![Exception { at: at(231), what: HOSTILE.into() }],
+                trusted: HOSTILE.into(),
+                versions: vec![HOSTILE.into()],
+            },
             timeline: vec![part::Line { at: at(230), by: HOSTILE.into(), what: HOSTILE.into() }],
             journal: part::JournalPart { lines: 1, head: HOSTILE.into() },
         }

@@ -1,6 +1,7 @@
 //! Reports: what commands print and files keep, as JSON, text, Markdown and HTML.
 //! A new report is a file here: values in, text out, no I/O.
 
+mod audit;
 mod dependencies;
 mod estate;
 mod html;
@@ -11,7 +12,7 @@ mod text;
 mod trends;
 
 pub use dependencies::{dependencies, dependencies_text};
-pub use estate::{coverage, coverage_text, losses, losses_text, uncovered};
+pub use estate::{coverage, coverage_text, losses, losses_text};
 pub use html::html;
 pub use posture::{Read, points, status, what_if};
 pub use run::{RunReport, markdown, run};

@@ -225,6 +225,7 @@ pub fn what_if(assessment: &Assessment) -> Value {
 fn what_if_one(view: &WorkloadView, judged: &Judged) -> Value {
     let rejected = judged.rejected.iter().map(|(r, why)| json!({"region": r, "reason": why.to_string()}));
     let using = judged.using.iter();
+    let told: Vec<_> = judged.told().into_iter().map(ToString::to_string).collect();
     let sentences = |of: &[Reason]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "id": view.id, "verdict": judged.verdict, "to": judged.to,
@@ -237,7 +238,7 @@ fn what_if_one(view: &WorkloadView, judged: &Judged) -> Value {
             "asset": u.asset, "part": u.part, "copy": u.copy, "replica": u.replica, "point": u.point,
         })).collect::<Vec<_>>(),
         "rejected": rejected.collect::<Vec<_>>(),
-        "reasons": sentences(&judged.reasons), "hidden": sentences(&judged.hidden),
+        "reasons": told, "hidden": sentences(&judged.hidden),
         "assumptions": judged.assumptions.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

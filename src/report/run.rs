@@ -10,6 +10,7 @@ use lifeboat_core::run::{Gate, GuardAnswer, Incident, Prediction, Run, StepRun, 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::audit::{AuditPart, audit};
 use super::posture::time;
 
 /// Names of outputs that hold the loss as counted from outside.
@@ -35,6 +36,7 @@ pub struct RunReport {
     pub rto_estimate_s: Option<Dur>,
     pub loss: LossPart,
     pub steps: Vec<StepPart>,
+    pub audit: AuditPart,
     pub timeline: Vec<Line>,
     pub journal: JournalPart,
 }
@@ -120,6 +122,7 @@ pub fn run(run: &Run, records: &[Record]) -> RunReport {
         rto_estimate_s: run.rto_estimate,
         loss: loss(run),
         steps: run.steps.iter().map(step).collect(),
+        audit: audit(run, records, line),
         timeline: records.iter().map(line).collect(),
         journal: JournalPart {
             lines: records.len(),
@@ -315,9 +318,14 @@ pub fn markdown(report: &RunReport) -> String {
     let or_open = |at: &Option<String>| at.clone().unwrap_or_else(|| "still open".to_owned());
     out +=
         &format!("- Started {} by {}, ended {}\n", report.started_at, report.by, or_open(&report.ended_at));
+    let met = match (report.rta_s, report.rto_target_s) {
+        (Some(rta), Some(target)) if rta <= target => " (met)",
+        (Some(_), Some(_)) => " (**MISSED**)",
+        _ => "",
+    };
     let dur = |d: Option<Dur>| d.map_or_else(|| "unknown".to_owned(), |d| d.to_string());
     out += &format!(
-        "- RTA **{}**; RTO {}; estimated {}\n",
+        "- RTA **{}**; RTO {}{met}; estimated {}\n",
         dur(report.rta_s),
         dur(report.rto_target_s),
         dur(report.rto_estimate_s)
@@ -326,6 +334,10 @@ pub fn markdown(report: &RunReport) -> String {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         out += &format!("- {} = `{}`\n", plain(name), code(&text));
     }
+    for part in &report.audit.parts {
+        out += &format!("- {}: {}\n", part.what, part.took_s);
+    }
+    out += &format!("- of that waiting for people: {}\n", report.audit.waited_s);
     if let Some(incident) = &report.incident {
         out += &incident_markdown(incident);
     }
@@ -344,14 +356,36 @@ pub fn markdown(report: &RunReport) -> String {
         ];
         out += &format!("| {} |\n", cells.join(" | "));
     }
+    out += &audit_markdown(&report.audit);
     out += "\n## Timeline\n\n";
     for line in &report.timeline {
         out += &format!("- `{}` {}: {}\n", line.at, line.by, plain(&line.what));
     }
     out + &format!(
-        "\nFrom a journal of {} lines, the last with sum `{}`.\n",
-        report.journal.lines, report.journal.head
+        "\nFrom a journal of {} lines, the last with sum `{}`; the plan is that of the estate trusted as `{}`, driven by Lifeboat {}.\n",
+        report.journal.lines,
+        report.journal.head,
+        code(&report.audit.trusted),
+        report.audit.versions.join(" and ")
     )
+}
+
+fn audit_markdown(audit: &AuditPart) -> String {
+    let mut out = "\n## What people decided\n\n".to_owned();
+    if audit.decisions.is_empty() {
+        out += "- Nothing: no person was asked\n";
+    }
+    for line in &audit.decisions {
+        out += &format!("- `{}` {}: {}\n", line.at, line.by, plain(&line.what));
+    }
+    out += "\n## What did not go as planned\n\n";
+    if audit.exceptions.is_empty() {
+        out += "- Nothing\n";
+    }
+    for one in &audit.exceptions {
+        out += &format!("- `{}` {}\n", one.at, plain(&one.what));
+    }
+    out
 }
 
 fn incident_markdown(incident: &IncidentPart) -> String {

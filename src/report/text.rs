@@ -70,7 +70,7 @@ pub fn what_if_text(estate: &Estate, assessment: &Assessment) -> String {
             (_, None) => "unknown".to_owned(),
             (_, Some(upper)) => format!("{} to {upper}", judged.loss.lower),
         };
-        let why = judged.reasons.iter().map(ToString::to_string);
+        let why = judged.told().into_iter().map(ToString::to_string);
         let rejected = judged.rejected.iter().map(|(region, why)| format!("not into {region}: {why}"));
         let into = judged.to.as_ref().map_or("-", RegionId::as_str);
         let why = why.chain(rejected).collect::<Vec<_>>().join("; ");

@@ -42,12 +42,11 @@ pub fn loss(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, loss: Loss, target: Optio
     };
     put(buf, area, &Line::from((0..wide).map(cell).collect::<Vec<_>>()));
     if area.height > 1 {
-        labels(cx, buf, Rect { y: area.y + 1, height: 1, ..area }, cx.loss(loss), role, mark.zip(target));
+        labels(cx, buf, Rect { y: area.y + 1, height: 1, ..area }, cx.lost(loss), role, mark.zip(target));
     }
 }
 
 fn labels(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, text: String, role: Role, mark: Option<(usize, Dur)>) {
-    let text = format!("{text} lost");
     put(buf, area, &cx.line(&[(&text, role)]));
     let Some((at, target)) = mark else { return };
     let name = format!("RPO {target}");

@@ -4,9 +4,9 @@
 use std::cell::{Cell, RefCell};
 
 use lifeboat_core::{
-    assess::{State, Verdict},
+    assess::{Loss, State, Verdict},
     model::*,
-    run::{Mode, StepStatus},
+    run::{Mode, Prediction, StepStatus},
 };
 use ratatui::{
     layout::Rect,
@@ -139,12 +139,20 @@ impl<'a> Cx<'a> {
     pub fn target(&self, dur: Option<Dur>) -> String {
         dur.map_or_else(|| self.sym().none.into(), |d| d.to_string())
     }
-    pub fn loss(&self, loss: lifeboat_core::assess::Loss) -> String {
+    /// `1.3s to 2.4s lost`; what nobody can bound is said to be so.
+    pub fn lost(&self, loss: Loss) -> String {
         match loss.upper {
-            Some(upper) if upper == loss.lower => upper.to_string(),
-            Some(upper) => format!("{} to {upper}", loss.lower),
-            None => format!("{} to unknown", loss.lower),
+            Some(upper) if upper == loss.lower => format!("{upper} lost"),
+            Some(upper) => format!("{} to {upper} lost", loss.lower),
+            None if loss.lower == Dur::ZERO => "loss unknown".to_owned(),
+            None => format!("at least {} lost", loss.lower),
         }
+    }
+    /// `1.3s to 2.4s lost, back in 1m 30s`
+    pub fn predicted(&self, p: &Prediction) -> String {
+        let lost = self.lost(Loss { lower: p.loss_lower, upper: p.loss_upper });
+        let back = p.rto.map_or("time unknown".to_owned(), |rto| format!("back in {rto}"));
+        format!("{lost}, {back}")
     }
 }
 

@@ -57,9 +57,11 @@ impl<'b> Flow<'b> {
     }
     /// A label in a column of its own, and what it says.
     pub fn pair(&mut self, cx: &Cx<'_>, label: &str, spans: Vec<Span<'static>>) {
-        let mut all = vec![cx.span(format!("{label:<13}"), Role::Dim)];
+        // A name from outside may be longer than the column.
+        let air = if width(label) >= 13 { "  " } else { "" };
+        let mut all = vec![cx.span(format!("{label:<13}{air}"), Role::Dim)];
         all.extend(spans);
-        self.line(&Line::from(all));
+        self.cells(cx, &all);
     }
     /// A sentence, broken between words; further lines hang below its first letter.
     pub fn sentence(&mut self, lead: Span<'static>, text: &str, style: Style) {
@@ -88,6 +90,7 @@ pub fn put_right(buf: &mut Buffer, area: Rect, line: &Line<'_>) -> u16 {
 }
 
 pub fn heading(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, title: &str) {
+    let title = &cx.cut(title, usize::from(area.width));
     let used = width(title) + 1;
     let rule = cx.sym().rule.repeat(usize::from(area.width).saturating_sub(used));
     put(buf, area, &cx.line(&[(title, Role::Title), (" ", Role::Text), (&rule, Role::Border)]));

@@ -116,8 +116,8 @@ fn seen(cx: &Cx<'_>) -> (String, Role) {
         return (text, Role::Dim);
     }
     let Some(at) = app.glance.oldest else {
-        let nothing = app.seen.as_ref().is_some_and(|seen| seen.probes.is_empty() && seen.copies.is_empty());
-        return (if nothing { "nothing to ask" } else { "some not seen yet" }.into(), Role::Dim);
+        let text = if app.glance.asks { "some not seen yet" } else { "nothing to ask" };
+        return (text.into(), Role::Dim);
     };
     // All are looked through only where the oldest is old.
     let old = Dur::between(at, app.now) > Dur::secs(60);
@@ -149,6 +149,10 @@ fn banners(cx: &Cx<'_>) -> Vec<(String, Role)> {
     if let Some(seen) = alarm(app) {
         let declares = match (unavailable(app, Action::Declare), app.keymap.keys(Action::Declare).first()) {
             (None, Some(key)) => format!(": {key} declares an incident"),
+            (Some(_), _) if app.incident.is_some() => match app.keymap.keys(Action::WhatIf).first() {
+                Some(key) => format!(": {key} shows what its loss would take"),
+                None => String::new(),
+            },
             _ => String::new(),
         };
         banners.push((format!("{} {seen}{declares}.", cx.sym().critical), Role::Incident));

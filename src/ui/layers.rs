@@ -100,8 +100,16 @@ pub fn form(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, form: &Form) {
     if !form.details.is_empty() {
         flow.skip(u16::from(air));
         let lead = format!("{} ", cx.sym().dot);
-        for detail in &form.details {
-            if usize::from(flow.left()) < fields + wrap(detail, room).len() {
+        for (n, detail) in form.details.iter().enumerate() {
+            // A line below the fields is for what is wrong with them.
+            let spare = usize::from(flow.left()).saturating_sub(fields + 1);
+            let last = n + 1 == form.details.len();
+            if spare < wrap(detail, room).len() + usize::from(!last) {
+                let more = if n == 0 { String::new() } else { " more".to_owned() };
+                if spare > 0 {
+                    let text = format!("  and {}{more}", form.details.len() - n);
+                    flow.line(&cx.line(&[(&text, Role::Dim)]));
+                }
                 break;
             }
             flow.sentence(cx.span(&lead, Role::Dim), detail, cx.role(Role::Text));
@@ -177,7 +185,7 @@ fn help(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, input: &Input, cursor: usize)
     let inside = boxed(cx, buf, area, area.height, "All keys", Role::Accent);
     input_line(cx, buf, Rect { height: 1, ..inside }, "find ", input);
     let rest = Rect { y: inside.y + 1, height: inside.height.saturating_sub(1), ..inside };
-    let columns = [col("KEYS", 10, 16, 0), col("WHERE", 9, 12, 1), col("WHAT", 20, u16::MAX, 0)];
+    let columns = [col("KEYS", 10, 16, 0), col("WHERE", 10, 12, 0), col("WHAT", 20, u16::MAX, 0)];
     Table { columns: &columns, count: lines.len(), cursor: Some(cursor) }.draw(cx, buf, rest, |n| {
         let (scope, item) = &lines[n];
         vec![one(cx.span(&item.keys, Role::Key)), one(cx.span(scope.title(), Role::Dim)), item_line(cx, item)]

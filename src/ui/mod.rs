@@ -17,6 +17,8 @@ mod timeline;
 mod words;
 
 #[cfg(test)]
+mod night;
+#[cfg(test)]
 mod tests;
 
 pub use cx::{Cx, clock_text};

@@ -9,6 +9,7 @@
 use lifeboat_core::model::{
     CopyReport, Point, Time,
     timeline::{Cover, Slot, Span, slots, ticks},
+    width,
 };
 use ratatui::{style::Modifier, text::Line};
 
@@ -81,6 +82,9 @@ pub fn legend(cx: &Cx<'_>, flow: &mut Flow<'_>) {
         (sym.part, Role::Warning, " partly   "),
         (sym.axis, Role::Border, " nothing between points"),
     ];
+    let whole: usize = parts.iter().map(|(sign, _, text)| width(sign) + width(text)).sum();
+    // What stands for nothing needs no word where there is no room for it.
+    let parts = if whole > usize::from(flow.area.width) { &parts[..4] } else { &parts[..] };
     let spans = parts.iter().flat_map(|(sign, role, text)| [cx.span(sign, *role), cx.span(text, Role::Dim)]);
     flow.cells(cx, &spans.collect::<Vec<_>>());
 }

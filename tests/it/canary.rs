@@ -360,3 +360,64 @@ fn no_secret_reaches_anything_that_is_kept_shown_or_started() {
     let mode = fs::metadata(runs.join(id.as_str())).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "what commands print is nobody else's business");
 }
+
+/// What a person writes may hold a secret as well: a password that was told on
+/// the telephone, noted so that it is not forgotten.
+#[test]
+fn what_a_person_writes_is_kept_without_the_secrets_that_are_known() {
+    let world = super::world::World::bare();
+    let steps = json!([
+        { "id": "ask", "kind": "manual", "fields": [{ "id": "who" }] },
+        { "id": "use", "kind": "command", "run": ["true"], "env": { "TOKEN": { "env": "PLANTED" } } },
+    ]);
+    world.book("move", json!({}), steps);
+    world.trust();
+    let (state, config) = (world.home.path("state"), world.home.path("config"));
+    let told = secret(3);
+    let env: [(&str, &Path); 3] = [
+        ("LIFEBOAT_STATE_DIR", state.as_path()),
+        ("LIFEBOAT_CONFIG_DIR", config.as_path()),
+        ("PLANTED", Path::new(&told)),
+    ];
+    let estate = world.home.path("estate");
+    let args = ["--estate", estate.to_str().unwrap()];
+    let mut app = Pty::start(Path::new(env!("CARGO_BIN_EXE_lifeboat")), &args, &env);
+    app.keys("7");
+    app.wait_for("Enter opens the form to start it");
+    app.keys("\r");
+    app.wait_for("Enter starts it");
+    app.keys("\u{1b}[A\u{1b}[D");
+    app.wait_for("type live");
+    app.keys("\rlive\r");
+    app.wait_for("This needs you");
+    app.keys("n");
+    app.wait_for("A line for the run's journal");
+    app.keys(&format!("grace says it is {told} today\r"));
+    let journal = || {
+        fs::read_to_string(world.runs().join(world.run().unwrap().as_str()).join("journal.jsonl")).unwrap()
+    };
+    app.wait("the note is kept", |screen| {
+        !screen.contains("A line for the run") && journal().contains("grace says")
+    });
+    app.keys("\r");
+    app.wait_for("type done");
+    app.keys(&format!("{told}\rdone\r"));
+    app.wait_for("The run is over");
+    app.keys("\u{3}");
+    app.exit();
+
+    let run = world.run().unwrap();
+    assert!(
+        journal().contains("grace says it is *** today") && journal().contains(r#""who":"***""#),
+        "{}",
+        journal()
+    );
+    for file in lab::files(&state) {
+        assert_eq!(found(&fs::read(&file).unwrap()), None, "{}", file.display());
+    }
+    for format in ["md", "html", "json"] {
+        let (_, out, _) = world.told(&["report", run.as_str(), "--format", format]);
+        assert!(out.contains("grace says it is"), "{out}");
+        assert_eq!(found(out.as_bytes()), None, "{out}");
+    }
+}

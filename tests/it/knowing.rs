@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use crate::history::World;
 use crate::pty::Pty;
+use crate::world::Home;
 
-fn dashboard(world: &World) -> Pty {
-    let (state, config, estate) = (world.path("state"), world.path("config"), world.path("estate"));
+fn dashboard(home: &Home) -> Pty {
+    let (state, config, estate) = (home.path("state"), home.path("config"), home.path("estate"));
     let env = [("LIFEBOAT_STATE_DIR", state.as_path()), ("LIFEBOAT_CONFIG_DIR", config.as_path())];
     let args = ["--estate", estate.to_str().expect("a plain path")];
     Pty::start(Path::new(env!("CARGO_BIN_EXE_lifeboat")), &args, &env)
@@ -38,11 +39,7 @@ fn accepted(status: &Value) -> Vec<&Value> {
 fn an_estate_with_nothing_in_it_says_so_and_waits_for_nothing() {
     let world = crate::world::World::bare();
     world.trust();
-    let path = |name: &str| world.home.path(name);
-    let (state, config, estate) = (path("state"), path("config"), path("estate"));
-    let env = [("LIFEBOAT_STATE_DIR", state.as_path()), ("LIFEBOAT_CONFIG_DIR", config.as_path())];
-    let args = ["--estate", estate.to_str().expect("a plain path")];
-    let mut app = Pty::start(Path::new(env!("CARGO_BIN_EXE_lifeboat")), &args, &env);
+    let mut app = dashboard(&world.home);
     app.wait("both sentences", |s| s.contains("has no workloads yet") && s.contains("nothing to ask"));
     app.keys("\x03");
     app.exit();
@@ -53,7 +50,7 @@ fn an_anomaly_is_acknowledged_by_keys_with_a_reason_and_shown_with_who_and_when(
     let world = odd("");
     let status = world.json(&["status"]);
     assert!(status["findings"].to_string().contains("anomaly-size"), "{status:#}");
-    let mut app = dashboard(&world);
+    let mut app = dashboard(&world.home);
     app.wait_for("finding: 5 opens");
     app.keys("5");
     app.wait_for("anomaly-size");
@@ -89,7 +86,7 @@ fn who_only_observes_acknowledges_nothing() {
     let why = ["acknowledge", "anomaly-size", "checkout/db@backups", "--why", "it is"];
     let (code, _, err) = world.run(&why);
     assert!(code == 2 && err.contains("LB-RUN-007") && err.contains("ada has no role"), "{err}");
-    let mut app = dashboard(&world);
+    let mut app = dashboard(&world.home);
     app.wait_for("finding: 5 opens");
     app.keys("5");
     app.wait_for("anomaly-size");
@@ -109,7 +106,7 @@ fn a_finding_stands_since_it_was_first_found() {
     let world = odd("");
     let first = world.json(&["status"]);
     assert!(first["findings"].to_string().contains("anomaly-size"));
-    let mut app = dashboard(&world);
+    let mut app = dashboard(&world.home);
     app.wait_for("finding: 5 opens");
     app.keys("5");
     app.wait_for("anomaly-size");
@@ -139,7 +136,7 @@ fn what_a_workload_needs_is_a_page_and_a_command() {
     let (code, _, err) = world.run(&["dependencies", "--if", "nowhere"]);
     assert!(code == 64 && err.contains("nowhere"), "{code} {err}");
 
-    let mut app = dashboard(&world);
+    let mut app = dashboard(&world.home);
     app.wait_for("checkout");
     app.keys("d");
     app.wait_for("Dependencies, each held against the loss of its own home");

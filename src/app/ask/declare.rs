@@ -8,7 +8,7 @@ use lifeboat_core::{
 };
 
 use super::{Answer, Field, FieldKind, Form, Purpose, open};
-use crate::app::{App, Declaration, Effect, instant, rows};
+use crate::app::{App, Declaration, Effect, fails_at_home, instant, rows};
 
 pub fn declare(app: &mut App) {
     let lost = suspects(app);
@@ -55,7 +55,8 @@ fn suspects(app: &App) -> BTreeSet<RegionId> {
     if !down.is_empty() {
         return down;
     }
-    let worst = real.workloads.first().filter(|w| w.state == State::Critical);
+    // A workload that is critical for want of a backup speaks for no loss.
+    let worst = real.workloads.iter().find(|w| fails_at_home(w));
     worst.and_then(|w| w.home.clone()).into_iter().collect()
 }
 
@@ -118,7 +119,7 @@ pub fn submit(app: &mut App, form: &Form) -> Answer {
 pub fn stand_down(app: &mut App) {
     let Some(incident) = &app.incident else { return };
     let sentence = "Close the incident? Clocks stop and nothing is assumed lost any more.";
-    let still = rows::next_runbooks(app);
+    let still: Vec<_> = rows::concerned(app).0.iter().map(|w| w.id.clone()).collect();
     let fields = vec![Field::word("type stand down", "stand down")];
     let mut form = Form::new(Purpose::StandDown, "Stand down", sentence, fields);
     form.details.push(format!(
@@ -126,6 +127,6 @@ pub fn stand_down(app: &mut App) {
         incident.scenario,
         incident.impact_began.format("%H:%M:%S")
     ));
-    form.details.extend(still.iter().map(|(w, _)| format!("{w} still serves from what is lost.")));
+    form.details.extend(still.iter().map(|w| format!("{w} still serves from what is lost.")));
     open(app, form);
 }

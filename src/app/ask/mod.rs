@@ -152,10 +152,21 @@ impl Form {
     }
     pub fn edit(&mut self, key: Key) {
         self.error = None;
+        // The word that is meant for the last field chooses nothing on its way.
+        let typed = key.typed().is_some_and(|c| c != ' ');
+        let chooses = self.fields.get(self.focus).is_some_and(|f| matches!(f.kind, FieldKind::Choice(_)));
+        if typed && chooses && self.has_word() {
+            self.error =
+                Some("Left and right choose here; what is to be typed goes into the last line.".into());
+            return;
+        }
         if let Some(field) = self.focused() {
             field.edit(key);
         }
         follow(self);
+    }
+    fn has_word(&self) -> bool {
+        self.fields.iter().any(|f| matches!(&f.kind, FieldKind::Word(word) if !word.is_empty()))
     }
 }
 

@@ -124,12 +124,18 @@ fn details(view: &RunView, order: &Order) -> Vec<String> {
     };
     match order {
         Order::RollBack => {
-            let back = run.steps.iter().rev().filter(|s| s.status == StepStatus::Succeeded);
+            // What only looked has nothing to take back.
+            let acted = |s: &&lifeboat_core::run::StepRun| !s.attempts.is_empty() || s.plan.undo.is_some();
+            let back = run.steps.iter().rev().filter(|s| s.status == StepStatus::Succeeded).filter(acted);
             let line = |s: &lifeboat_core::run::StepRun| match &s.plan.undo {
                 Some(undo) => format!("{}: {}", s.plan.id, clean_line(&undo.join(" "))),
                 None => format!("{}: it has no undo and stays", s.plan.id),
             };
-            back.map(line).collect()
+            let lines: Vec<_> = back.map(line).collect();
+            match lines.is_empty() {
+                true => vec!["nothing has been done that could be taken back".to_owned()],
+                false => lines,
+            }
         }
         Order::HandOver | Order::TakeOver => {
             let offered = run.offered.as_ref().map(|to| format!("offered to {to}"));

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::net::redact::Redactor;
 
-/// An event without what somebody else said that holds a secret. What is
+/// An event without what somebody said, or wrote, that holds a secret. What is
 /// intended is left as it is: it holds references, and it is what is done.
 fn without_secrets(mut event: Event, redactor: &Redactor) -> Event {
     let clean = |text: &mut String| *text = redactor.text(text);
@@ -30,9 +30,48 @@ fn without_secrets(mut event: Event, redactor: &Redactor) -> Event {
             clean(&mut item.what);
             clean(&mut item.detail);
         }),
+        Event::Operator { verb, .. } => match words(verb) {
+            Words::Of(text) => clean(text),
+            Words::Fields(fields) => values(fields),
+            Words::None => {}
+        },
         _ => {}
     }
     event
+}
+
+/// What a person wrote in words of their own.
+enum Words<'v> {
+    Of(&'v mut String),
+    Fields(&'v mut BTreeMap<String, Value>),
+    None,
+}
+
+/// A name that was typed is no such thing: it is compared, and holds no secret.
+fn words(verb: &mut Verb) -> Words<'_> {
+    match verb {
+        Verb::Skip { reason, .. }
+        | Verb::Cancel { reason }
+        | Verb::Settle { reason, .. }
+        | Verb::Decline { reason, .. }
+        | Verb::Override { reason, .. }
+        | Verb::Adopt { reason }
+        | Verb::Undo { reason, .. }
+        | Verb::RollBack { reason }
+        | Verb::Commit { reason }
+        | Verb::Ungraceful { reason }
+        | Verb::TakeOver { reason }
+        | Verb::Edit { reason, .. } => Words::Of(reason),
+        Verb::Note { text } | Verb::HandOver { text, .. } => Words::Of(text),
+        Verb::Choose { evidence, .. } | Verb::DoneOutside { evidence, .. } => Words::Of(evidence),
+        Verb::Submit { fields, .. } => Words::Fields(fields),
+        Verb::Pause
+        | Verb::Resume
+        | Verb::Retry { .. }
+        | Verb::Confirm { .. }
+        | Verb::Approve { .. }
+        | Verb::Recheck => Words::None,
+    }
 }
 
 impl Drive {

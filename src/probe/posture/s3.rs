@@ -161,7 +161,10 @@ fn judge(setting: &Setting, answer: Result<Answer, Problem>) -> Said {
     let mut flat = Flat::default();
     let _ = walk(&answer.body, b"Error", "error", &mut flat);
     let code = flat.get("Code").unwrap_or_default();
-    let line = format!("{call}: {} {code}", answer.status_line());
+    let said = answer.status_line();
+    // `501 Not Implemented NotImplemented` says it twice.
+    let twice = code.is_empty() || said.replace(' ', "").ends_with(code);
+    let line = if twice { format!("{call}: {said}") } else { format!("{call}: {said} {code}") };
     match answer.status.as_u16() {
         404 if !setting.absent.is_empty() && code == setting.absent => Said::NotSet(line),
         501 | 405 => Said::NotSupported(line),

@@ -6,7 +6,7 @@ use lifeboat_core::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{moment, unseen};
+use super::{below, moment, unseen};
 use crate::{
     app::{Action, App, finding, unavailable},
     ui::{
@@ -19,7 +19,7 @@ use crate::{
 /// The rule stands below in full: short of room, what is wrong says more.
 const COLUMNS: [Column; 4] = [
     col("STATE", 10, 10, 0),
-    col("RULE", 28, 34, 2),
+    col("RULE", 34, 34, 2),
     col("SUBJECT", 12, 34, 0),
     col("WHAT", 36, u16::MAX, 1),
 ];
@@ -64,20 +64,16 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         flow.sentence(Span::raw("  "), &nothing(cx.app), cx.role(Role::Dim));
     }
     let rest = flow.rest();
-    let detail = match rest.height {
-        0..12 => 0,
-        12..30 => 9,
-        more => (more / 3).min(14),
-    };
-    let table = Rect { height: rest.height - detail, ..rest };
+    // As much as a finding with all its parts takes: a list that moves with the
+    // selection would not be read.
+    let (table, detail) = below(rest, rows.len(), 9);
     Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, table, |n| {
         let found = rows.get(n).and_then(|r| finding(cx.app, r.at));
         found.map_or_else(Vec::new, |(finding, accepted)| cells(cx, finding, accepted.is_some()))
     });
-    let selected = cx.app.selected().and_then(|r| finding(cx.app, r.at)).filter(|_| detail > 0);
+    let selected = cx.app.selected().and_then(|r| finding(cx.app, r.at)).filter(|_| detail.height > 0);
     if let Some((finding, accepted)) = selected {
-        let below = Rect { y: rest.bottom() - detail, height: detail, ..rest };
-        told(cx, Flow::new(buf, below), finding, accepted);
+        told(cx, Flow::new(buf, detail), finding, accepted);
     }
 }
 

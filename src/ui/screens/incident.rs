@@ -1,23 +1,19 @@
 //! Declare or wait: what speaks for it, the clocks, what it costs, what is next.
 
 use lifeboat_core::{
-    assess::{Loss, State, WorkloadView},
+    assess::{State, Verdict, WorkloadView},
     model::*,
     run::Incident,
 };
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{moment, sides, top};
 use crate::{
-    app::{App, evidence},
+    app::{Action, App, Row, concerned, evidence, fails_at_home, without_runbook},
     ui::{
         Cx, Role, bar,
-        flow::{Flow, heading},
-        table::{Column, Table, col, num, one},
+        flow::Flow,
+        table::{Cell, Column, Table, col, num, one},
     },
 };
 
@@ -70,18 +66,23 @@ fn waiting(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
     }
     let trouble = |r: &RegionId| {
         let scenario = Scenario::gone([r.as_str()]);
-        let bad = hit(app, &scenario).any(|w| w.state == State::Critical);
+        let bad = hit(app, &scenario).any(fails_at_home);
         bad || real.regions.iter().any(|v| v.id == *r && v.state == State::Critical)
     };
     let suspects: Vec<_> = real.regions.iter().map(|r| r.id.clone()).filter(trouble).collect();
+    let key =
+        |action: Action| cx.app.keymap.keys(action).first().map_or_else(String::new, ToString::to_string);
+    let (declare, what_if) = (key(Action::Declare), key(Action::WhatIf));
     if suspects.is_empty() {
-        flow.sentence(
-            Span::raw(""),
-            "No region looks lost. w shows what losing one would cost; D declares.",
-            cx.role(Role::Dim),
-        );
+        let calm =
+            format!("No region looks lost. {what_if} shows what losing one would cost; {declare} declares.");
+        flow.sentence(Span::raw(""), &calm, cx.role(Role::Dim));
         return;
     }
+    // Before what speaks for it: short of room, what to do must not be below the edge.
+    let how = "declares it: clocks start, predictions are kept, and what to do next is shown.";
+    let lead = cx.span(format!("{declare} "), Role::Key);
+    flow.sentence(lead, how, cx.role(Role::Text));
     let lead = format!("{} ", cx.sym().dot);
     for region in suspects {
         let scenario = Scenario::gone([region.as_str()]);
@@ -100,21 +101,23 @@ fn waiting(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
             flow.sentence(cx.span(&lead, Role::Dim), &text, cx.role(Role::Text));
         }
     }
-    flow.gap();
-    flow.line(&cx.line(&[
-        ("D", Role::Key),
-        (" declares it: clocks start, predictions are kept, and what to do next is shown.", Role::Text),
-    ]));
 }
 
 fn declared(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
     let rows = u16::try_from(cx.app.rows.len()).unwrap_or(u16::MAX);
-    let next = rows.saturating_add(3).min(area.height / 3);
+    let next = rows.saturating_add(3).clamp(4, (area.height / 3).max(4));
     let (above, below) = top(area, area.height.saturating_sub(next));
     let wide = area.width >= 100;
-    let (left, right) = if wide { sides(above, area.width / 2) } else { top(above, above.height / 2) };
-    clocks(cx, buf, left, incident);
-    losses(cx, buf, right, incident);
+    if wide {
+        let (left, right) = sides(above, area.width / 2);
+        let rest = clocks(cx, buf, left, incident);
+        told(cx, buf, rest, incident);
+        losses(cx, buf, right, incident);
+    } else {
+        // What it rests on is known by now; what is lost this second is not.
+        let rest = clocks(cx, buf, above, incident);
+        losses(cx, buf, rest, incident);
+    }
     what_next(cx, buf, below);
 }
 
@@ -126,7 +129,14 @@ fn moved(app: &App, incident: &Incident) -> bool {
     all.filter(|w| predicted(w)).any(|w| w.home.as_ref().is_some_and(|home| !lost(home)))
 }
 
-fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
+/// Whether a way home stands among what may be done next.
+fn goes_home(app: &App) -> bool {
+    let kind = |row: &Row| app.estate.as_ref().and_then(|e| e.runbook(&row.id)).map(|b| b.kind);
+    app.rows.iter().any(|row| kind(row) == Some(RunbookKind::Failback))
+}
+
+/// Gives what is left below.
+fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) -> Rect {
     let mut flow = Flow::new(buf, area);
     flow.heading(cx, &format!("{}", incident.scenario));
     let clock = |label: &str, from: Option<Time>| {
@@ -138,6 +148,9 @@ fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
         let since = since.format("%H:%M:%S");
         // Without a probe that failed, it was declared for another reason.
         let text = match (incident.detected_at, moved(cx.app, incident)) {
+            (Some(_), true) if goes_home(cx.app) => {
+                format!("{region} answers again since {since} UTC: consider failback, below.")
+            }
             (Some(_), true) => format!("{region} answers again since {since} UTC: consider failback."),
             (Some(_), false) => {
                 format!("{region} answers again since {since} UTC, and nothing has moved: S stands down.")
@@ -169,6 +182,15 @@ fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
         );
     }
     flow.gap();
+    flow.rest()
+}
+
+/// What the declaration rested on.
+fn told(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
+    if area.height < 2 {
+        return;
+    }
+    let mut flow = Flow::new(buf, area);
     flow.heading(cx, "Evidence");
     let lead = format!("{} ", cx.sym().dot);
     for line in &incident.evidence {
@@ -180,19 +202,18 @@ fn clocks(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
 fn losses(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
     let mut flow = Flow::new(buf, area);
     flow.heading(cx, "Loss this second");
-    let there = |v: &WorkloadView| {
-        v.home.as_ref().is_some_and(|r| incident.scenario.lost.contains_key(&Selector::region(r)))
-    };
     let prediction = |v: &WorkloadView| incident.predictions.iter().find(|p| p.workload == v.id);
-    let all = cx.app.real.iter().flat_map(|a| &a.workloads);
-    let all: Vec<_> = all.filter(|v| there(v) || prediction(v).is_some()).collect();
+    // In the order in which they can come back; those that have are at the end.
+    let (hit, moved) = concerned(cx.app);
+    let all: Vec<_> =
+        hit.into_iter().map(|w| (w, true)).chain(moved.into_iter().map(|w| (w, false))).collect();
     if all.is_empty() {
         flow.sentence(Span::raw(""), "No workload serves from what is lost.", cx.role(Role::Dim));
     }
     // A bar each where there is room for all, else a line each.
     let bars = usize::from(area.height) > all.len() * 5;
-    for view in all {
-        let (there, predicted) = (there(view), prediction(view));
+    for (view, there) in all {
+        let predicted = prediction(view);
         let judged = view.verdict.as_ref().unwrap_or(&view.if_home_lost);
         let mut parts = vec![cx.span(format!("{:<13}", view.id), Role::Strong)];
         if there {
@@ -203,15 +224,22 @@ fn losses(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
             let home = view.home.as_ref().map_or("elsewhere", RegionId::as_str);
             parts.push(cx.span(format!("{} serves from {home}", cx.sym().done), Role::Ok));
         }
-        if there && !bars {
+        // Of what is lost no amount is left to be told, but why.
+        let lost = judged.decided().filter(|_| there && judged.verdict == Verdict::Lost);
+        let why = lost.map(super::workload::because);
+        if let (Some(why), false) = (&why, bars) {
+            parts.push(cx.span(format!("  {why}"), Role::Dim));
+        } else if there && !bars {
             let target = cx.target(view.rpo.target);
-            parts.push(cx.span(format!("  {} lost, RPO {target}", cx.loss(judged.loss)), Role::Dim));
+            parts.push(cx.span(format!("  {}, RPO {target}", cx.lost(judged.loss)), Role::Dim));
         }
-        flow.line(&Line::from(parts));
+        flow.cells(cx, &parts);
         if !bars {
             continue;
         }
-        if there {
+        if let Some(why) = &why {
+            flow.sentence(Span::raw(""), &cx.sentence(why), cx.role(Role::Text));
+        } else if there {
             let rest = flow.rest();
             bar::loss(
                 cx,
@@ -223,33 +251,48 @@ fn losses(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
             flow.skip(2);
         }
         if let Some(p) = predicted {
-            let loss = cx.loss(Loss { lower: p.loss_lower, upper: p.loss_upper });
-            let text = format!("predicted: {loss} lost, back in {}", cx.dur(p.rto));
+            let text = format!("predicted: {}", cx.predicted(p));
             flow.sentence(Span::raw(""), &text, cx.role(Role::Dim));
         }
         flow.gap();
     }
 }
 
-const COLUMNS: [Column; 3] = [col("WORKLOAD", 10, 24, 0), col("RUNBOOK", 12, 34, 0), num("STEPS", 5, 5, 1)];
+const COLUMNS: [Column; 4] =
+    [col("WORKLOAD", 10, 24, 0), col("WHAT", 8, 10, 0), col("RUNBOOK", 12, 34, 0), num("STEPS", 5, 5, 1)];
 
 fn what_next(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
-    heading(cx, buf, Rect { height: area.height.min(1), ..area }, "What to do next: Enter starts it");
-    let (_, rest) = top(area, 1);
+    let mut flow = Flow::new(buf, area);
+    flow.heading(cx, "What to do next: Enter starts it");
     let rows = &cx.app.rows;
+    let none: Vec<_> = without_runbook(cx.app).iter().map(ToString::to_string).collect();
+    let table = Rect { height: flow.left().saturating_sub(u16::from(!none.is_empty())), ..flow.rest() };
     if rows.is_empty() {
-        super::empty(cx, buf, rest, "Nothing serves from what is lost any more. S stands down.");
-        return;
+        let text = match none.is_empty() {
+            true => "Nothing serves from what is lost any more. S stands down.",
+            false => "No runbook brings back what still serves from what is lost.",
+        };
+        super::empty(cx, flow.buf, table, text);
+        flow.skip(1);
+    } else {
+        let list = Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) };
+        let used = list.draw(cx, flow.buf, table, |n| rows.get(n).map_or_else(Vec::new, |row| next(cx, row)));
+        flow.skip(used);
     }
-    Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, rest, |n| {
-        let Some(row) = rows.get(n) else { return vec![] };
-        let steps = cx.app.estate.as_ref().and_then(|e| e.runbook(&row.id)).map_or(0, |b| b.steps.len());
-        vec![
-            one(cx.span(&row.text, Role::Strong)),
-            one(cx.span(&row.id, Role::Text)),
-            one(cx.span(steps.to_string(), Role::Dim)),
-        ]
-    });
+    if !none.is_empty() {
+        let text = format!("No runbook says how to bring back {}.", none.join(", "));
+        flow.cells(cx, &[cx.span(text, Role::Warning)]);
+    }
+}
+
+fn next(cx: &Cx<'_>, row: &Row) -> Vec<Cell> {
+    let book = cx.app.estate.as_ref().and_then(|e| e.runbook(&row.id));
+    vec![
+        one(cx.span(&row.text, Role::Strong)),
+        one(cx.span(book.map_or("", |b| b.kind.as_str()), Role::Text)),
+        one(cx.span(&row.id, Role::Text)),
+        one(cx.span(book.map_or(0, |b| b.steps.len()).to_string(), Role::Dim)),
+    ]
 }
 
 #[cfg(test)]

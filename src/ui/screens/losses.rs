@@ -2,24 +2,27 @@
 
 use lifeboat_core::{
     assess::{LossOf, LossRow, Reason, Verdict},
-    model::Dur,
+    model::{DomainKind, Dur},
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
-use super::{top, unseen};
+use super::{below, top, unseen, workload::because};
+use crate::app::Action;
 use crate::ui::{
     Cx, Role,
     flow::{Flow, heading},
     table::{Cell, Column, Table, col, num, one},
 };
 
+/// The worst stands first among the counts, and what is hidden below the list:
+/// short of room, counts that are whole say more.
 const COLUMNS: [Column; 6] = [
     col("IF GONE", 12, 34, 0),
-    col("WORST", 13, 14, 0),
-    col("WORKLOADS TOUCHED", 30, 54, 1),
-    num("BACK IN", 7, 12, 2),
+    col("WORST", 13, 14, 2),
+    col("WORKLOADS TOUCHED", 46, 54, 0),
+    num("BACK IN", 7, 12, 1),
     col("WAITING FOR", 11, 24, 3),
-    col("HIDDEN", 24, u16::MAX, 4),
+    col("HIDDEN TIE", 24, u16::MAX, 4),
 ];
 
 pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
@@ -31,15 +34,12 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         unseen(cx, buf, rest, "There is nothing to lose: no region is declared.");
         return;
     }
-    // What is selected is told right below the lines, with a line of air between.
-    let lines = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let detail = if rest.height >= 14 { rest.height - lines.min(rest.height / 2) } else { 0 };
-    let table = Rect { height: rest.height - detail, ..rest };
+    let (table, detail) = below(rest, rows.len(), 10);
     Table { columns: &COLUMNS, count: rows.len(), cursor: Some(cx.app.cursor) }.draw(cx, buf, table, |n| {
         rows.get(n).and_then(|r| all.get(r.at)).map_or_else(Vec::new, |row| cells(cx, row))
     });
-    if let Some(row) = cx.app.selected().and_then(|r| all.get(r.at)).filter(|_| detail > 0) {
-        touched(cx, Flow::new(buf, Rect { y: rest.bottom() - detail, height: detail, ..rest }), row);
+    if let Some(row) = cx.app.selected().and_then(|r| all.get(r.at)).filter(|_| detail.height > 0) {
+        touched(cx, Flow::new(buf, detail), row);
     }
 }
 
@@ -52,15 +52,17 @@ fn cells(cx: &Cx<'_>, row: &LossRow) -> Vec<Cell> {
     };
     let back = match (row.worst, row.critical_path) {
         (Verdict::Unaffected | Verdict::Exposed, _) => cx.sym().none.to_owned(),
-        (Verdict::Lost, None) => "never".to_owned(),
+        (Verdict::Lost, _) => "never".to_owned(),
         (_, path) => cx.dur(path),
     };
+    // Nobody waits for what never comes back.
+    let waiting = row.dominates.as_ref().filter(|_| row.worst != Verdict::Lost);
     vec![
         one(cx.span(row.lost.to_string(), Role::Strong)),
         one(cx.verdict(row.worst)),
         counts(cx, row),
         one(cx.span(back, Role::Text)),
-        one(cx.span(row.dominates.as_ref().map_or(cx.sym().none, |w| w.as_str()), Role::Dim)),
+        one(cx.span(waiting.map_or(cx.sym().none, |w| w.as_str()), Role::Dim)),
         one(cx.span(hidden, Role::Warning)),
     ]
 }
@@ -78,14 +80,13 @@ fn counts(cx: &Cx<'_>, row: &LossRow) -> Cell {
 
 /// What becomes of each workload that the selected loss touches.
 fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
-    let back = match (row.critical_path, &row.dominates) {
-        (Some(path), Some(last)) => format!(": all back in {path}, and {last} decides that"),
-        (Some(path), None) => format!(": all back in {path}"),
-        (None, _) => String::new(),
-    };
-    flow.heading(cx, &format!("If {} were gone{back}", row.lost));
+    flow.heading(cx, &format!("If {} were gone", row.lost));
+    let back = back(row);
+    if !back.is_empty() {
+        flow.sentence(Span::raw(""), &cx.sentence(&back), cx.role(Role::Strong));
+    }
     if row.vault_lost {
-        let lead = cx.span(format!("{:<13}", "hidden"), Role::Warning);
+        let lead = cx.span(format!("{:<13}", "hidden tie"), Role::Warning);
         flow.sentence(lead, "The journal's vault has its majority there.", cx.role(Role::Text));
     }
     if row.workloads.is_empty() {
@@ -100,6 +101,50 @@ fn touched(cx: &Cx<'_>, mut flow: Flow<'_>, row: &LossRow) {
         let lead = cx.span(format!("{:<13}", one.verdict.to_string()), cx.verdict_role(one.verdict));
         flow.sentence(lead, &words(one), cx.role(Role::Text));
     }
+    ties(cx, &mut flow, row);
+    if row.lost.kind == DomainKind::Region && flow.left() > 1 {
+        flow.gap();
+        let key = cx.app.keymap.keys(Action::Open).first();
+        let keys = key.map_or_else(String::new, |key| format!("{key} shows everything as if it were so."));
+        flow.sentence(Span::raw(""), &cx.capital(&keys), cx.role(Role::Dim));
+    }
+}
+
+/// What is needed there that nobody would look for there, each once.
+fn ties(cx: &Cx<'_>, flow: &mut Flow<'_>, row: &LossRow) {
+    let mut told: Vec<&Reason> = Vec::new();
+    for one in &row.workloads {
+        for tie in one.hidden.iter().filter(|tie| one.reasons.first() != Some(*tie)) {
+            if !told.contains(&tie) {
+                told.push(tie);
+                let lead = cx.span(format!("{:<13}", "hidden tie"), Role::Warning);
+                let text = format!("{}: {tie}.", one.workload);
+                flow.sentence(lead, &text, cx.role(Role::Text));
+            }
+        }
+    }
+}
+
+/// `media and wiki never come back, the others in 41m 10s; catalogue decides that`
+fn back(row: &LossRow) -> String {
+    let lost: Vec<_> =
+        row.workloads.iter().filter(|w| w.verdict == Verdict::Lost).map(|w| w.workload.as_str()).collect();
+    let never = match lost[..] {
+        [] => String::new(),
+        [one] => format!("{one} never comes back"),
+        [one, two] => format!("{one} and {two} never come back"),
+        [_, _, ..] => format!("{} workloads never come back", lost.len()),
+    };
+    let who = if lost.is_empty() { "all back" } else { "the others" };
+    let decides = row.dominates.as_ref().map_or_else(String::new, |last| format!("; {last} decides that"));
+    match (row.critical_path, never.is_empty()) {
+        // Nothing has to come back at once.
+        (Some(_), true) if row.worst < Verdict::Recoverable => String::new(),
+        (Some(path), true) => format!("{who} in {path}{decides}"),
+        (Some(path), false) => format!("{never}, {who} in {path}{decides}"),
+        (None, true) => String::new(),
+        (None, false) => never,
+    }
 }
 
 fn words(one: &LossOf) -> String {
@@ -109,17 +154,18 @@ fn words(one: &LossOf) -> String {
         (Verdict::Recoverable | Verdict::Breach, Some(upper)) => format!(", losing up to {upper}"),
         _ => String::new(),
     };
-    // What decides comes before what is wrong besides.
-    let decides = |r: &&Reason| one.verdict == Verdict::Lost && matches!(r, Reason::NothingSurvives { .. });
-    let all = || one.reasons.iter().chain(&one.hidden);
-    let why = match (all().find(decides).or(all().next()), one.verdict) {
+    // Nothing speaks against what can be recovered within its objectives.
+    let why = one.reasons.first().filter(|why| why.gives() > Verdict::Recoverable);
+    let why = match (why, one.verdict) {
         (Some(why), Verdict::Exposed) => {
-            format!(" runs on; should what serves it now be lost as well: {why}")
+            format!(" runs on; should what serves it now be lost as well: {}", because(why))
         }
-        (Some(why), _) => format!(": {why}"),
+        (Some(why), _) => format!(": {}", because(why)),
         (None, Verdict::Lost) => ": no region is left to bring it back in".to_owned(),
         (None, _) => String::new(),
     };
-    let into = if one.verdict == Verdict::Exposed { String::new() } else { into };
+    // What runs on goes nowhere, and neither does what is lost with what it needs.
+    let goes = matches!(one.verdict, Verdict::Recoverable | Verdict::Breach | Verdict::Unknown);
+    let into = if goes { into } else { String::new() };
     format!("{}{into}{loss}{why}.", one.workload)
 }

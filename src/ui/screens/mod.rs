@@ -1,6 +1,9 @@
 //! One file a screen. Each draws from `&App` and knows no key.
 
+mod at_work;
+mod coverage;
 mod dependencies;
+mod ended;
 mod findings;
 mod incident;
 mod log;
@@ -30,6 +33,7 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         Screen::Stores => stores::draw(cx, buf, area),
         Screen::Findings => findings::draw(cx, buf, area),
         Screen::Losses => losses::draw(cx, buf, area),
+        Screen::Coverage => coverage::draw(cx, buf, area),
         Screen::Dependencies => dependencies::draw(cx, buf, area),
         Screen::Trends(id) => trends::draw(cx, buf, area, id),
         Screen::Incident => incident::draw(cx, buf, area),
@@ -95,6 +99,20 @@ fn top(area: Rect, lines: u16) -> (Rect, Rect) {
     let lines = lines.min(area.height);
     let rest = Rect { y: area.y + lines, height: area.height - lines, ..area };
     (Rect { height: lines, ..area }, rest)
+}
+
+/// Splits an area into a list of `rows` and what is told below it of the selected
+/// line, in about `detail` lines, with a line of air between. Where both fit the
+/// detail has what the list leaves; else it has no more than it needs. Without
+/// room for both there is none.
+fn below(area: Rect, rows: usize, detail: u16) -> (Rect, Rect) {
+    if area.height < 12 {
+        return (area, Rect { y: area.bottom(), height: 0, ..area });
+    }
+    let list = u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(2);
+    let told = area.height.saturating_sub(list).max(detail.min(area.height / 2));
+    let (list, rest) = top(area, area.height - told);
+    (Rect { height: list.height.saturating_sub(1), ..list }, rest)
 }
 
 /// Splits an area into left and right with air between.

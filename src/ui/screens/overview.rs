@@ -176,7 +176,8 @@ fn cells(cx: &Cx<'_>, row: &GlanceRow) -> Vec<Cell> {
             Some(actual) => (actual.to_string(), role),
             None => ("unknown".into(), Role::Unknown),
         };
-        vec![cx.span(text, role), cx.span(format!(" / {}", cx.target(target)), Role::Dim)]
+        let slash = if cx.app.size.0 < 90 { "/" } else { " / " };
+        vec![cx.span(text, role), cx.span(format!("{slash}{}", cx.target(target)), Role::Dim)]
     };
     let over = |actual: Option<Dur>, target: Option<Dur>| match (actual, target) {
         (Some(actual), Some(target)) if actual > target => Role::Critical,
@@ -233,8 +234,10 @@ fn why(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
         &super::workload::in_words(cx, view, judged),
         cx.role(Role::Text),
     );
-    let more = judged.reasons.iter().filter(|r| !view.reasons.contains(r));
-    for reason in view.reasons.iter().chain(more) {
+    // What decides the verdict stands in the sentence already.
+    let decided = judged.decided();
+    let state = view.reasons.iter().filter(|r| Some(*r) != decided);
+    for reason in state.chain(super::workload::besides(view, judged)) {
         flow.sentence(cx.span(&lead, Role::Dim), &cx.sentence(&reason.to_string()), cx.role(Role::Text));
     }
 }

@@ -96,18 +96,16 @@ fn shown(cx: &Cx<'_>, flow: &mut Flow<'_>, zoom: Zoom, span: Span) {
     let keys = [Action::Closer, Action::Wider, Action::Earlier, Action::Later, Action::Everything];
     let key = |action: Action| cx.app.keymap.keys(action).first().map_or(String::new(), |k| k.to_string());
     let [closer, wider, earlier, later, all] = keys.map(key);
-    flow.pair(
-        cx,
-        "shown",
-        vec![
-            cx.span(zoom.label(), Role::Strong),
-            cx.span(format!(", {} to {to} UTC", timeline::edge(span.from)), Role::Text),
-            cx.span(
-                format!("   {closer} closer  {wider} wider  {earlier} {later} along  {all} all"),
-                Role::Dim,
-            ),
-        ],
-    );
+    let mut spans = vec![
+        cx.span(zoom.label(), Role::Strong),
+        cx.span(format!(", {} to {to} UTC", timeline::edge(span.from)), Role::Text),
+    ];
+    // The footer names the first of them where there is no room here.
+    if flow.area.width >= 100 {
+        let keys = format!("   {closer} closer  {wider} wider  {earlier} {later} along  {all} all");
+        spans.push(cx.span(keys, Role::Dim));
+    }
+    flow.pair(cx, "shown", spans);
 }
 
 /// The newest stretches that cannot be restored, and how many more there are.

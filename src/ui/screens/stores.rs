@@ -14,10 +14,10 @@ const COLUMNS: [Column; 7] = [
     col("STATE", 10, 10, 0),
     col("STORE", 10, 28, 0),
     col("REGION", 8, 16, 1),
-    num("COPIES", 6, 6, 3),
-    col("OLDEST SEEN", 11, 14, 2),
+    num("COPIES", 6, 6, 4),
+    col("OLDEST SEEN", 11, 14, 3),
     num("A LOOK COSTS", 12, 24, 5),
-    col("WHERE, AND WHAT IS WRONG", 20, u16::MAX, 4),
+    col("WHERE, AND WHAT IS WRONG", 26, u16::MAX, 2),
 ];
 
 /// What the copies in one store say of it.

@@ -3,7 +3,7 @@
 
 use lifeboat_core::{
     assess::past::{Costs, copy_costs, together},
-    assess::{CopyView, HealthView, Judged, ReplicaView, Verdict, WorkloadView},
+    assess::{CopyView, HealthView, Judged, Reason, ReplicaView, Verdict, WorkloadView},
     model::*,
 };
 use ratatui::{buffer::Buffer, layout::Rect, text::Span};
@@ -107,15 +107,29 @@ pub fn words(view: &WorkloadView, judged: &Judged) -> String {
         None => "with a loss that nobody can bound".to_owned(),
     };
     let time = judged.rto.map_or("in a time that is not known".to_owned(), |t| format!("in about {t}"));
+    let why = judged.decided().map_or_else(String::new, |why| format!(": {}", because(why)));
     let text = match judged.verdict {
-        Verdict::Unaffected => "it would not be affected.".to_owned(),
-        Verdict::Exposed => "it runs on, but one more loss would end it.".to_owned(),
-        Verdict::Recoverable => format!("it can be recovered{to}, {loss}, {time}."),
-        Verdict::Breach => format!("it can be recovered{to} only outside its objectives, {loss}, {time}."),
-        Verdict::Unknown => "nobody can say whether it could be recovered.".to_owned(),
-        Verdict::Lost => "it would be lost.".to_owned(),
+        Verdict::Unaffected => "it would not be affected".to_owned(),
+        Verdict::Exposed => format!("it runs on, but one more loss would end it{why}"),
+        Verdict::Recoverable => format!("it can be recovered{to}, {loss}, {time}"),
+        Verdict::Breach => {
+            format!("it can be recovered{to} only outside its objectives, {loss}, {time}{why}")
+        }
+        Verdict::Unknown => format!("nobody can say whether it could be recovered{why}"),
+        Verdict::Lost => format!("it would be lost{why}"),
     };
-    format!("{given}{text}")
+    format!("{given}{text}.")
+}
+
+/// What keeps it from a region says nothing of it by itself.
+pub fn because(why: &Reason) -> String {
+    if why.bars() { format!("nowhere to go, {why}") } else { why.to_string() }
+}
+
+/// What else is told of a verdict, beside the sentence and what is said already.
+pub fn besides<'j>(view: &'j WorkloadView, judged: &'j Judged) -> impl Iterator<Item = &'j Reason> {
+    let decided = judged.decided();
+    judged.told().into_iter().filter(move |r| Some(*r) != decided && !view.reasons.contains(r))
 }
 
 /// What a loss would cost and what a recovery would use.
@@ -174,7 +188,7 @@ fn recovery(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
             cx.role(Role::Text),
         );
     }
-    for reason in judged.reasons.iter().filter(|r| !view.reasons.contains(r)) {
+    for reason in besides(view, judged) {
         flow.sentence(cx.span(&lead, Role::Dim), &cx.sentence(&reason.to_string()), cx.role(Role::Text));
     }
     for assumption in &judged.assumptions {
@@ -187,13 +201,13 @@ fn recovery(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) -> R
 const COLUMNS: [Column; 9] = [
     col("STATE", 10, 10, 0),
     col("ASSET", 8, 20, 0),
-    col("SOURCE", 12, 30, 0),
-    col("REGION", 8, 16, 3),
-    num("LAG/LAST GOOD", 9, 16, 1),
+    col("SOURCE", 20, 30, 0),
+    col("REGION", 12, 16, 4),
+    num("LAG/LAST GOOD", 13, 16, 1),
     num("POINTS", 6, 6, 5),
-    col("SEEN", 8, 22, 2),
+    col("SEEN", 8, 22, 3),
     num("A LOOK COSTS", 12, 24, 6),
-    col("WHY", 10, u16::MAX, 4),
+    col("WHY", 20, u16::MAX, 2),
 ];
 
 fn copies(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, view: &WorkloadView) {

@@ -41,6 +41,7 @@ pub struct LossOf {
     pub to: Option<RegionId>,
     pub loss: Loss,
     pub rto: Option<Dur>,
+    /// What decides the verdict first.
     pub reasons: Vec<Reason>,
     /// What it needs and would lose.
     pub hidden: Vec<Reason>,
@@ -105,7 +106,7 @@ fn row(
             to: j.to.clone(),
             loss: j.loss,
             rto: j.rto,
-            reasons: j.reasons.clone(),
+            reasons: j.told().into_iter().cloned().collect(),
             hidden: j.hidden.clone(),
         })
         .collect();

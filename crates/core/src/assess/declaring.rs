@@ -43,19 +43,30 @@ pub fn impact(seen: &Observations, supposed: &Assessment) -> Option<Time> {
 /// cleaned sentences: what fails now and since when, then what assessment
 /// says of the rest.
 pub fn evidence(seen: &Observations, supposed: &Assessment) -> Vec<String> {
-    let mut said = Vec::new();
     let mut failing = BTreeSet::new();
+    let mut answers: Vec<Failing> = Vec::new();
     for (key, seen) in probes(seen, supposed) {
         let (Some(since), Some(problem), Some(subject)) =
             (seen.failing_since(), seen.problem(), subject(key))
         else {
             continue;
         };
-        let why = if problem.why.is_empty() { String::new() } else { format!(" ({})", problem.why) };
-        let (since, times) = (since.format("%H:%M:%S"), seen.failures());
-        said.push(format!("{subject}: {}{why}, {times} times in a row since {since} UTC", problem.what));
+        let of_region = matches!(key, ProbeKey::RegionHealth { .. });
+        let how = super::region::said(problem);
+        let same = answers.iter_mut().find(|a| a.of_region == of_region && a.how == how);
+        match same {
+            Some(all) => all.add(&subject, since, seen.failures()),
+            None => answers.push(Failing {
+                of_region,
+                subjects: vec![subject.clone()],
+                how,
+                since,
+                times: (seen.failures(), seen.failures()),
+            }),
+        }
         failing.insert(subject);
     }
+    let mut said: Vec<String> = answers.iter().map(ToString::to_string).collect();
     let silent = |id: &str| !failing.contains(id);
     for region in supposed.regions.iter().filter(|r| takes(supposed, &r.id) && silent(r.id.as_str())) {
         said.extend(region.reasons.iter().map(|why| format!("{}: {why}", region.id)));
@@ -65,6 +76,43 @@ pub fn evidence(seen: &Observations, supposed: &Assessment) -> Vec<String> {
         said.extend(w.reasons.iter().filter(health).map(|why| format!("{}: {why}", w.id)));
     }
     said.iter().map(|line| clean_line(line)).collect()
+}
+
+/// Those that fail in the same way, told together: at night nobody reads the
+/// same line six times.
+struct Failing {
+    of_region: bool,
+    subjects: Vec<String>,
+    how: String,
+    /// Of the first.
+    since: Time,
+    /// In a row: the fewest and the most.
+    times: (u32, u32),
+}
+
+impl Failing {
+    fn add(&mut self, subject: &str, since: Time, times: u32) {
+        if !self.subjects.iter().any(|s| s == subject) {
+            self.subjects.push(subject.to_owned());
+        }
+        self.since = self.since.min(since);
+        self.times = (self.times.0.min(times), self.times.1.max(times));
+    }
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let who = match self.subjects.split_last() {
+            Some((last, before)) if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+            _ => self.subjects.concat(),
+        };
+        let times = match self.times {
+            (1, 1) => "once".to_owned(),
+            (least, most) if least == most => format!("{most} times in a row"),
+            (least, most) => format!("{least} to {most} times in a row"),
+        };
+        write!(f, "{who}: {}, {times} since {} UTC", self.how, self.since.format("%H:%M:%S"))
+    }
 }
 
 fn subject(key: &ProbeKey) -> Option<String> {
@@ -78,7 +126,7 @@ fn subject(key: &ProbeKey) -> Option<String> {
 /// What is predicted for each workload that has to be recovered; `judged` is the
 /// assessment under the scenario that is declared, its impact included.
 pub fn predictions(judged: &Assessment) -> Vec<Prediction> {
-    let concerned = judged.workloads.iter().map(Box::as_ref).filter(|w| concerns(w));
+    let concerned = judged.workloads.iter().map(|w| &**w).filter(|w| concerns(w));
     let prediction = |w: &WorkloadView| {
         let verdict = w.verdict.as_ref().unwrap_or(&w.if_home_lost);
         Prediction {

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap as HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Assessment, State, Verdict};
+use super::{Assessment, Reason, State, Verdict, WorkloadView};
 use crate::model::*;
 
 /// The overview as data; drawn live, or dimmed from the last-known file.
@@ -13,6 +13,8 @@ pub struct Glance {
     pub at: Time,
     /// When the source answered longest ago last answered.
     pub oldest: Option<Time>,
+    /// Whether there is anything to ask at all.
+    pub asks: bool,
     pub regions: Vec<GlanceRegion>,
     /// Pairs of indices into `regions`, with what flows between them.
     pub links: Vec<GlanceLink>,
@@ -60,8 +62,14 @@ pub struct GlanceRow {
     /// Under the scenario, else should the home be lost.
     pub verdict: Verdict,
     pub to: Option<RegionId>,
-    /// The first reason of its state, in words; empty where all is well.
+    /// Under a scenario what decides the verdict, else what decides its state, in
+    /// words; empty where all is well.
     pub reason: String,
+}
+
+/// One reason of many: that of what is asked.
+fn reason(view: &WorkloadView) -> Option<&Reason> {
+    view.verdict.as_ref().and_then(|judged| judged.decided()).or(view.reasons.first())
 }
 
 impl Glance {
@@ -119,7 +127,7 @@ impl Glance {
                 last_good: view.assets.iter().filter_map(|a| a.last_good().map(|p| p.at)).min(),
                 verdict: judged.verdict,
                 to: judged.to.clone(),
-                reason: view.reasons.first().map(ToString::to_string).unwrap_or_default(),
+                reason: reason(view).map(ToString::to_string).unwrap_or_default(),
             });
         }
         let regions = assessment.regions.iter().filter_map(|view| {
@@ -136,6 +144,7 @@ impl Glance {
             estate: estate.name.clone(),
             at: assessment.at,
             oldest: seen.oldest(),
+            asks: seen.asks(),
             regions: regions.collect(),
             links,
             rows,

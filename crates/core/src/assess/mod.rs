@@ -10,6 +10,7 @@ mod bench;
 mod candidate;
 mod clean;
 mod compare;
+mod cover;
 mod cron;
 mod declaring;
 mod depends;
@@ -48,6 +49,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 pub use assumption::Assumption;
 pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
+pub use cover::{Coverage, Covered, Fate, Held, NOTICED_AFTER, Threat, coverage};
 pub use declaring::{evidence, impact, predictions};
 pub use depends::{Dependencies, DependsOn, Needed, Taken, Thing, dependencies};
 pub use glance::{Glance, GlanceLink, GlanceRegion, GlanceRow};

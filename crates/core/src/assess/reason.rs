@@ -241,6 +241,79 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// The verdict that this by itself gives: what is no better for it than that.
+    /// What only explains another reason, or stands beside the verdict, gives
+    /// `unaffected`.
+    pub fn gives(&self) -> Verdict {
+        match self {
+            Self::DependencyLost { verdict, .. } => *verdict,
+            Self::NothingSurvives { .. } => Verdict::Lost,
+            bars if bars.bars() => Verdict::Lost,
+            Self::RpoUnknown { .. }
+            | Self::RegionUnseen { .. }
+            | Self::HealthUnseen { .. }
+            | Self::CapacityUnseen { .. }
+            | Self::NoTarget
+            | Self::RtoUnknown => Verdict::Unknown,
+            Self::RpoExceeded { .. }
+            | Self::NotSynchronous { .. }
+            | Self::SourceOutsideResidency { .. }
+            | Self::OutsideResidency { .. }
+            | Self::SharesShort { .. }
+            | Self::CapacityShort { .. }
+            | Self::RtoExceeded { .. }
+            | Self::GroupSkew { .. } => Verdict::Breach,
+            _ => Verdict::Unaffected,
+        }
+    }
+}
+
+impl Reason {
+    /// Whether it is why one region is no target, rather than about the workload.
+    pub fn bars(&self) -> bool {
+        matches!(
+            self,
+            Self::TargetLost { .. }
+                | Self::TargetHit { .. }
+                | Self::RegionDown { .. }
+                | Self::NoCapacity { .. }
+                | Self::RunbookRelies { .. }
+        )
+    }
+    /// The asset that it is about, if it is about one.
+    pub fn asset(&self) -> Option<&AssetId> {
+        match self {
+            Self::RpoUnknown { asset }
+            | Self::NotSynchronous { asset }
+            | Self::ReplicaBehind { asset, .. }
+            | Self::NoUsablePoint { asset }
+            | Self::CopyUnreachable { asset, .. }
+            | Self::CopyOverdue { asset, .. }
+            | Self::NewestUnusable { asset, .. }
+            | Self::WindowGap { asset, .. }
+            | Self::CopyNote { asset, .. }
+            | Self::LagUnseen { asset, .. }
+            | Self::LagFrozen { asset, .. }
+            | Self::LagUndated { asset, .. }
+            | Self::NothingSurvives { asset }
+            | Self::RetrievalUnknown { asset, .. }
+            | Self::SourceOutsideResidency { asset, .. }
+            | Self::NoCleanPoint { asset, .. }
+            | Self::ReplicaInherits { asset, .. }
+            | Self::MirrorInherits { asset, .. }
+            | Self::CopyDeletable { asset, .. }
+            | Self::LockUnknown { asset, .. }
+            | Self::OnlyDoubtful { asset, .. }
+            | Self::PartLost { asset, .. } => Some(asset),
+            Self::SecretLost { need: Need::CopyKey { asset, .. } | Need::Password { asset, .. }, .. } => {
+                Some(asset)
+            }
+            _ => None,
+        }
+    }
+}
+
 fn places(selectors: &[Selector]) -> String {
     selectors.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
 }

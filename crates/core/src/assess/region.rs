@@ -97,7 +97,10 @@ pub(crate) fn health<'a>(
 
 /// A problem in the few words that fit into a sentence.
 pub(crate) fn said(problem: &Problem) -> String {
-    match problem.why.is_empty() {
+    // `refused the connection (Connection refused)` says it twice.
+    let why = problem.why.to_lowercase();
+    let twice = why.split(' ').all(|word| problem.what.split(' ').any(|said| said == word));
+    match problem.why.is_empty() || twice {
         true => problem.what.clone(),
         false => format!("{} ({})", problem.what, problem.why),
     }

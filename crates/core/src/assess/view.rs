@@ -343,6 +343,30 @@ pub struct Judged {
     pub assumptions: Vec<Assumption>,
 }
 
+impl Judged {
+    /// Its reasons, what decides the verdict first; where it is lost for want of
+    /// a region to recover into, why each is none.
+    pub fn told(&self) -> Vec<&Reason> {
+        let mut all: Vec<&Reason> = self.reasons.iter().collect();
+        if self.verdict == Verdict::Lost && !all.iter().any(|r| r.gives() == Verdict::Lost) {
+            all.extend(self.rejected.iter().map(|(_, why)| why));
+        }
+        // Of one that would run on but depends on what does not, some tell what
+        // would be with one more loss: worse, and not what decides.
+        all.sort_by_key(|r| (r.gives() != self.verdict, std::cmp::Reverse(r.gives())));
+        all
+    }
+    /// The reason that gives the verdict; `None` where nothing speaks against it.
+    pub fn decided(&self) -> Option<&Reason> {
+        let decides = |r: &&Reason| match self.verdict {
+            // What one more loss would come to.
+            Verdict::Exposed => r.gives() >= Verdict::Unknown,
+            verdict => verdict > Verdict::Recoverable && r.gives() == verdict,
+        };
+        self.told().first().copied().filter(decides)
+    }
+}
+
 /// What one asset would be recovered from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Using {

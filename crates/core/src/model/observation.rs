@@ -96,6 +96,10 @@ impl Observations {
     pub fn oldest(&self) -> Option<Time> {
         self.all().map(Watched::last_seen).min().flatten()
     }
+    /// Whether there is any source to ask.
+    pub fn asks(&self) -> bool {
+        self.all().next().is_some()
+    }
     /// Whether any source was last answered so long ago that it is stale: five
     /// times as long as it is asked.
     pub fn any_stale(&self, now: Time) -> bool {

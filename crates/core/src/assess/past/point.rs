@@ -64,8 +64,52 @@ fn by_kind<'a>(points: &'a [PastPoint], value: impl Fn(&PastPoint) -> Option<f64
     kinds.into_iter().map(|(_, all)| all).collect()
 }
 
+/// One figure of a point, against that of the points of its kind before it.
+struct Figure {
+    rule: &'static str,
+    /// How it is said to be far: below and above what is usual.
+    words: [&'static str; 2],
+    /// What that means, after the count of those before it.
+    means: &'static str,
+    /// How a figure is written, and one that was observed.
+    unit: fn(f64) -> String,
+    observed: fn(f64) -> String,
+}
+
+const SIZE: Figure = Figure {
+    rule: "anomaly-size",
+    words: ["is far smaller", "is far larger"],
+    means: "",
+    unit: |v| bytes(v).to_string(),
+    observed: |v| bytes(v).to_string(),
+};
+
+const RATIO: Figure = Figure {
+    rule: "anomaly-compression",
+    words: ["packs far better", "packs far worse"],
+    means: ": its data is of another kind than it was",
+    unit: percent,
+    observed: |v| format!("{} of what it took from its source", percent(v)),
+};
+
+fn percent(v: f64) -> String {
+    format!("{:.0} %", v.max(0.0))
+}
+
 pub fn sizes(subject: &str, past: &CopyPast, found: &mut Vec<Anomaly>) {
-    for kind in by_kind(&past.points, |p| p.size_bytes.map(|s| s as f64)) {
+    far(&SIZE, subject, by_kind(&past.points, |p| p.size_bytes.map(|s| s as f64)), found);
+}
+
+/// What packs otherwise than it used to: data that was encrypted at its source,
+/// or is no longer what it was, packs badly; empty data packs well.
+pub fn ratios(subject: &str, past: &CopyPast, found: &mut Vec<Anomaly>) {
+    let packs = |p: &PastPoint| p.packed.filter(|p| p.source >= LEAST_PACKED).map(|p| 100.0 * p.ratio());
+    far(&RATIO, subject, by_kind(&past.points, packs), found);
+}
+
+/// The newest points that are far from those of their kind before them.
+fn far(figure: &Figure, subject: &str, kinds: Vec<Vec<Value>>, found: &mut Vec<Anomaly>) {
+    for kind in kinds {
         for n in 0..kind.len().min(NEWEST) {
             let (point, _, value) = kind[n];
             // What is gone can no longer be restored by mistake.
@@ -74,47 +118,16 @@ pub fn sizes(subject: &str, past: &CopyPast, found: &mut Vec<Anomaly>) {
             }
             let Some(held) = held(kind[n], &kind[n + 1..]) else { continue };
             let (low, high) = held.usual.range();
-            let how = if held.z < 0.0 { "smaller" } else { "larger" };
+            let how = figure.words[usize::from(held.z >= 0.0)];
+            let [middle, low, high] = [held.usual.middle, low, high].map(figure.unit);
             found.push(Anomaly {
-                rule: "anomaly-size".to_owned(),
+                rule: figure.rule.to_owned(),
                 severity: Severity::Warning,
                 subject: subject.to_owned(),
                 object: Some(point.id.clone()),
-                message: format!("point {} is far {how} than the {} before it", point.id, held.n),
-                observed: bytes(value).to_string(),
-                expected: format!("about {} ({} to {})", bytes(held.usual.middle), bytes(low), bytes(high)),
-                value: Some(value),
-            });
-        }
-    }
-}
-
-/// What packs otherwise than it used to: data that was encrypted at its source,
-/// or is no longer what it was, packs badly; empty data packs well.
-pub fn ratios(subject: &str, past: &CopyPast, found: &mut Vec<Anomaly>) {
-    let packs = |p: &PastPoint| p.packed.filter(|p| p.source >= LEAST_PACKED).map(|p| 100.0 * p.ratio());
-    for kind in by_kind(&past.points, packs) {
-        for n in 0..kind.len().min(NEWEST) {
-            let (point, _, value) = kind[n];
-            if point.gone_at.is_some() {
-                continue;
-            }
-            let Some(held) = held(kind[n], &kind[n + 1..]) else { continue };
-            let (low, high) = held.usual.range();
-            let how = if held.z < 0.0 { "far better" } else { "far worse" };
-            let part = |v: f64| format!("{:.0} %", v.max(0.0));
-            let expected = format!("about {} ({} to {})", part(held.usual.middle), part(low), part(high));
-            found.push(Anomaly {
-                rule: "anomaly-compression".to_owned(),
-                severity: Severity::Warning,
-                subject: subject.to_owned(),
-                object: Some(point.id.clone()),
-                message: format!(
-                    "point {} packs {how} than the {} before it: its data is of another kind than it was",
-                    point.id, held.n
-                ),
-                observed: format!("{} of what it took from its source", part(value)),
-                expected,
+                message: format!("point {} {how} than the {} before it{}", point.id, held.n, figure.means),
+                observed: (figure.observed)(value),
+                expected: format!("about {middle} ({low} to {high})"),
                 value: Some(value),
             });
         }

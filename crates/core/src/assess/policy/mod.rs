@@ -48,7 +48,7 @@ impl<'a> Look<'a> {
             estate,
             seen,
             now,
-            workloads: views.iter().map(Box::as_ref).filter_map(of).collect(),
+            workloads: views.iter().map(|v| &**v).filter_map(of).collect(),
             used: estate.stores.iter().filter(|s| held.contains(s.id.as_str())).collect(),
             failed_over: failovers.flat_map(|r| &r.workloads).map(WorkloadId::as_str).collect(),
         }

@@ -78,7 +78,7 @@ fn no_estimate(look: &Look, w: OfWorkload) -> String {
 
 pub fn home_loss_survived(_: &Look, _: &Rule, w: OfWorkload) -> Option<Wrong> {
     let judged = &w.view.if_home_lost;
-    let why = judged.reasons.first().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let why = judged.decided().map(|reason| format!(": {reason}")).unwrap_or_default();
     let message = match judged.verdict {
         Verdict::Lost => format!("it would be lost with its home{why}"),
         Verdict::Unknown => format!("nobody can say whether it comes back from the loss of its home{why}"),

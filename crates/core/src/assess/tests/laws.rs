@@ -35,6 +35,31 @@ fn a_second_judge_agrees_on_ten_thousand_estates() {
     assert!(verdicts.iter().all(|n| *n > 250), "{verdicts:?}");
 }
 
+/// One reason out of many is shown: it is the one that decides.
+#[test]
+fn what_is_told_first_is_what_decides_the_verdict() {
+    let mut decided = [0usize; 6];
+    for seed in 0..3_000 {
+        let world = estates::world(seed);
+        let scenario = estates::scenario(&Dice::new(seed ^ 0xdec1), &MODES);
+        for (id, j) in judged(&world, &scenario, at(0)) {
+            let case = || format!("estate {seed}, {id}, {scenario}\n{j:#?}");
+            let told = j.told();
+            assert!(j.reasons.iter().all(|r| told.contains(&r)), "{}", case());
+            match j.decided().map(Reason::gives) {
+                Some(given) if j.verdict == Verdict::Exposed => {
+                    assert!(given >= Verdict::Unknown, "{}", case())
+                }
+                Some(given) => assert_eq!(given, j.verdict, "{}", case()),
+                None if j.verdict == Verdict::Lost => assert!(j.rejected.is_empty(), "{}", case()),
+                None => assert!(j.verdict <= Verdict::Recoverable, "{}", case()),
+            }
+            decided[j.verdict as usize] += usize::from(j.decided().is_some());
+        }
+    }
+    assert!(decided[1] > 100 && decided[3..].iter().all(|n| *n > 100), "{decided:?}");
+}
+
 /// What is remembered of one loss is used for another only where it holds.
 #[test]
 fn many_scenarios_at_once_say_what_each_says_alone() {

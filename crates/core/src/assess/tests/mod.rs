@@ -3,6 +3,7 @@
 
 mod brute;
 mod cases;
+mod cover;
 mod estates;
 mod laws;
 mod small;
