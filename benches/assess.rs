@@ -53,8 +53,7 @@ fn world() -> (Assessor, Observations) {
     }))
     .expect("the estate of the benchmark");
     let seen = observations(&estate);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    (Assessor::new(Arc::new(estate)).with_threads(threads), seen)
+    (Assessor::new(Arc::new(estate)), seen)
 }
 
 fn observations(estate: &Estate) -> Observations {

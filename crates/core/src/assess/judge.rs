@@ -1,6 +1,7 @@
 //! Verdicts: every candidate region is judged with the best source of each
 //! asset, and the best candidate speaks for the workload.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap as HashMap;
@@ -17,11 +18,11 @@ use crate::model::*;
 /// Judges workloads under one loss, each at most once.
 pub(crate) struct Judge<'j, 'a> {
     bench: &'j Bench<'j, 'a>,
-    lost: Arc<Lost>,
+    lost: Rc<Lost>,
     memo: &'j mut Memo,
     /// By the place of the workload.
     found: Vec<Option<Arc<Judged>>>,
-    as_well: HashMap<&'j [RegionId], Arc<Lost>>,
+    as_well: HashMap<&'j [RegionId], Rc<Lost>>,
     /// When each place of a wave is free again, by the place of the runbook;
     /// `None` where that is not known.
     waves: HashMap<usize, Vec<Option<Dur>>>,
@@ -30,7 +31,7 @@ pub(crate) struct Judge<'j, 'a> {
 }
 
 impl<'j, 'a> Judge<'j, 'a> {
-    fn new(bench: &'j Bench<'j, 'a>, lost: Arc<Lost>, memo: &'j mut Memo) -> Self {
+    fn new(bench: &'j Bench<'j, 'a>, lost: Rc<Lost>, memo: &'j mut Memo) -> Self {
         let found = vec![None; bench.facts.len()];
         let (as_well, waves) = (HashMap::default(), HashMap::default());
         Self { bench, lost, memo, found, as_well, waves, well: None }
@@ -118,7 +119,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         }
         let estate = self.bench.cx.estate;
         let as_well = self.as_well.entry(&facts.serving);
-        let as_well = as_well.or_insert_with(|| Arc::new(lost.and(estate, &facts.serving))).clone();
+        let as_well = as_well.or_insert_with(|| Rc::new(lost.and(estate, &facts.serving))).clone();
         let as_well = self.recovered(facts, &as_well);
         let exposed = as_well.verdict >= Verdict::Unknown;
         let basis = facts.rto_estimate.1;
@@ -150,7 +151,7 @@ impl<'j, 'a> Judge<'j, 'a> {
     }
 
     /// As it was found before, where that holds.
-    fn recovered(&mut self, facts: &'j Facts<'a>, lost: &Arc<Lost>) -> Arc<Judged> {
+    fn recovered(&mut self, facts: &'j Facts<'a>, lost: &Rc<Lost>) -> Arc<Judged> {
         let loads = !self.bench.loads.is_empty();
         if let Some(judged) = self.memo.get(facts.place, lost, loads) {
             return judged;
@@ -263,22 +264,10 @@ pub(crate) fn all_at_home<'a>(
             homes.entry(None).or_default().push(*n);
         }
     }
-    // Those that are lost together stay together.
-    let each: Vec<_> = homes.iter().flat_map(|(region, of)| of.iter().map(|n| (*region, *n))).collect();
-    let parts = cx.threads.each(each, |_, part| {
-        let (mut memo, mut found) = (Memo::default(), Vec::with_capacity(part.len()));
-        for of in part.chunk_by(|(a, _), (b, _)| a == b) {
-            let region = of[0].0;
-            let lost = Arc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
-            let of: Vec<usize> = of.iter().map(|(_, n)| *n).collect();
-            under(cx, facts, regions, (lost, &mut memo), &of, |n, judged| found.push((region, n, judged)));
-        }
-        (memo, found)
-    });
     let mut all: Vec<Option<(Arc<Judged>, Vec<Side>)>> = facts.iter().map(|_| None).collect();
-    for (part, found) in parts {
-        memo.absorb(part);
-        for (region, n, judged) in found {
+    for (region, of) in homes {
+        let lost = Rc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
+        under(cx, facts, regions, (lost, memo), &of, |n, judged| {
             let side = region.map(|r| Side { region: r.clone(), loss: judged.loss });
             match &mut all[n] {
                 // Of one home the loss stands in the verdict.
@@ -293,7 +282,7 @@ pub(crate) fn all_at_home<'a>(
                     }
                 }
             }
-        }
+        });
     }
     let one = |of: Option<(Arc<Judged>, Vec<Side>)>| {
         let (judged, mut sides) = of.unwrap_or_default();
@@ -320,7 +309,7 @@ fn under<'a>(
     cx: &Cx<'a>,
     facts: &[Facts<'a>],
     regions: &[RegionView],
-    (lost, memo): (Arc<Lost>, &mut Memo),
+    (lost, memo): (Rc<Lost>, &mut Memo),
     workloads: &[usize],
     mut each: impl FnMut(usize, Arc<Judged>),
 ) {
