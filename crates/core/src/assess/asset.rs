@@ -185,33 +185,48 @@ pub(crate) fn facts<'a>(cx: &Cx<'a>, on: &'a AssetGround) -> AssetFacts<'a> {
     let wanted = |key: &ProbeKey| matches!(key, ProbeKey::WriteProbe { asset: a, .. } if *a == asset.id);
     let write = asset.write_probe.as_ref().and_then(|_| seen.probe(wanted)).and_then(|o| cx.look(o).seen);
     let copies = seen.copies(&asset.id);
-    let mut facts = AssetFacts {
+    let mut about = About { asset, on, seen: copies, reasons: Vec::new() };
+    AssetFacts {
         asset,
         owner,
         on,
         last_write: write.and_then(|s| s.value.value).and_then(instant),
         replicas: asset.replicas.iter().enumerate().map(|(n, r)| replica(cx, seen, asset, n, r)).collect(),
         seen: copies,
-        copies: Vec::with_capacity(on.watches.len()),
-        reasons: Vec::new(),
+        copies: self::copies(cx, &mut about),
+        reasons: about.reasons,
         tally: copies.map_or_else(CopyTally::default, |copies| copies.tally(on.watches.len())),
-    };
+    }
+}
+
+fn copies(cx: &Cx, about: &mut About) -> Vec<CopyFacts> {
     let never = Brief::default();
-    let briefs = copies.map_or(&[][..], |copies| copies.briefs());
+    let seen = about.seen.map_or(&[][..], |copies| copies.briefs());
+    let seen = seen.iter().chain(std::iter::repeat(&never));
     let mut until = Millis::MAX;
-    for (index, watch) in on.watches.iter().enumerate() {
-        let brief = briefs.get(index).unwrap_or(&never);
-        let copy = copy(cx.now_ms, &mut facts, (index, watch), brief, &mut until);
-        facts.copies.push(copy);
+    let mut all = Vec::with_capacity(about.on.watches.len());
+    for (index, (watch, brief)) in about.on.watches.iter().zip(seen).enumerate() {
+        all.push(copy(cx.now_ms, about, (index, watch), brief, &mut until));
     }
     cx.changes_after(until);
-    facts
+    all
+}
+
+/// Whose copies are looked at, and what is found wrong with them.
+struct About<'a> {
+    asset: &'a Asset,
+    on: &'a AssetGround,
+    seen: Option<&'a Arc<SeenAsset>>,
+    reasons: Vec<(usize, Reason)>,
 }
 
 /// Seconds since 1970 as an instant.
 fn instant(seconds: f64) -> Option<Time> {
     Dur::from_secs_f64(seconds).map(|d| Time::UNIX_EPOCH + d)
 }
+
+/// A figure about what is further ahead than this says that clocks differ.
+const AHEAD: Millis = 2_000;
 
 fn replica<'a>(
     cx: &Cx<'a>,
@@ -250,8 +265,8 @@ fn replica<'a>(
         let latency = i64::from(seen.value.latency_ms);
         // An undated figure may be as old as the whole exchange took.
         // A figure about the future says that clocks differ, and dates nothing.
-        let dated = seen.value.as_of.filter(|at| *at <= seen.at + Dur::secs(2));
-        let dated = dated.map(|at| at.timestamp_millis());
+        let dated = seen.value.as_of.map(|as_of| as_of.timestamp_millis());
+        let dated = dated.filter(|as_of| *as_of <= at.saturating_add(AHEAD));
         let about = dated.unwrap_or(at - latency).min(at);
         facts.received = Some(Received { through: about - lag.at_least_zero().as_millis(), as_of: dated });
     }
@@ -260,7 +275,7 @@ fn replica<'a>(
         return facts;
     }
     facts.state = State::Ok;
-    let about = seen.and_then(|s| s.value.as_of.filter(|at| *at <= s.at + Dur::secs(2)));
+    let about = facts.received.and_then(|received| received.as_of);
     let region = || replica.region.clone();
     match (facts.received, about) {
         (None, _) => {
@@ -273,7 +288,7 @@ fn replica<'a>(
         }
         (Some(_), about) => {
             let patience = observed.every().times(3).max(Dur::secs(2));
-            let age = about.map_or(Dur::ZERO, |at| Dur::between(at, cx.now));
+            let age = about.map_or(Dur::ZERO, |at| Dur::millis(cx.now_ms.saturating_sub(at)));
             cx.changes_in(patience + Dur::millis(1) - age);
             if age > patience {
                 facts.state = State::Warning;
@@ -294,11 +309,11 @@ fn replica<'a>(
     facts
 }
 
-/// `of`: its asset, whose reasons grow; `until`: up to when nothing changes.
+/// `of`: whose reasons grow; `until`: up to when nothing changes.
 #[inline]
 fn copy(
     now: Millis,
-    of: &mut AssetFacts,
+    of: &mut About,
     (index, watch): (usize, &Watch),
     brief: &Brief,
     until: &mut Millis,
@@ -328,7 +343,7 @@ fn copy(
 }
 
 #[cold]
-fn unreachable(of: &mut AssetFacts, index: usize, freshness: Freshness) {
+fn unreachable(of: &mut About, index: usize, freshness: Freshness) {
     let detail = of.seen.and_then(|seen| seen.get(index)?.problem()).map(said);
     let detail = detail.unwrap_or_else(|| freshness.as_str().to_owned());
     let (asset, store) = (of.asset.id.clone(), of.on.on[index].store.clone());
@@ -339,7 +354,7 @@ fn unreachable(of: &mut AssetFacts, index: usize, freshness: Freshness) {
 #[inline]
 fn troubles(
     now: Millis,
-    of: &mut AssetFacts,
+    of: &mut About,
     (index, watch): (usize, &Watch),
     brief: &Brief,
     until: &mut Millis,
@@ -362,7 +377,7 @@ fn troubles(
 }
 
 #[cold]
-fn overdue(of: &mut AssetFacts, index: usize, age: Dur) {
+fn overdue(of: &mut About, index: usize, age: Dur) {
     let (asset, store) = (of.asset.id.clone(), of.on.on[index].store.clone());
     let expected = of.on.copies[index].due.unwrap_or_default();
     of.reasons.push((index, Reason::CopyOverdue { asset, store, age, expected }));
@@ -370,7 +385,7 @@ fn overdue(of: &mut AssetFacts, index: usize, age: Dur) {
 
 /// What was told of it when it was looked at.
 #[cold]
-fn told(of: &mut AssetFacts, index: usize) {
+fn told(of: &mut About, index: usize) {
     let (asset, on, seen) = (of.asset, of.on, of.seen);
     let Some(seen) = seen.and_then(|seen| seen.get(index)?.last()) else { return };
     let (id, store, summary) = (&asset.id, &on.on[index].store, &seen.value);

@@ -41,7 +41,7 @@ impl<'j> Target<'j> {
             capacity: s.capacity.as_ref().map(|c| (n, c)),
         };
         let mut all = SmallVec::new();
-        all.extend(w.standbys.iter().enumerate().map(standby));
+        w.standbys.iter().enumerate().map(standby).for_each(|target| all.push(target));
         let others = w.active.iter().map(|a| &a.region).chain(&facts.serving).chain(&w.home);
         // What serves it now and goes with the loss is no target that failed.
         let stays = |r: &&RegionId| {
@@ -53,7 +53,9 @@ impl<'j> Target<'j> {
             // What serves beside others runs on in a region that is impaired.
             !hit.has(if facts.serving.len() > 1 { out } else { out.and(Modes::IMPAIRED) })
         };
-        all.extend(others.filter(stays).map(|region| Target { region, account: own, capacity: None }));
+        for region in others.filter(stays) {
+            all.push(Target { region, account: own, capacity: None });
+        }
         all
     }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap as HashMap;
+use smallvec::SmallVec;
 
 use super::bench::Bench;
 use super::candidate::{self, Objectives, Target, hold_rto};
@@ -22,7 +23,10 @@ pub(crate) struct Judge<'j, 'a> {
     memo: &'j mut Memo,
     /// By the place of the workload.
     found: Vec<Option<Arc<Judged>>>,
-    as_well: HashMap<&'j [RegionId], Rc<Lost>>,
+    /// Which of these are there.
+    settled: Vec<usize>,
+    /// By the addresses of the regions that are gone as well.
+    as_well: HashMap<SmallVec<[usize; 2]>, Rc<Lost>>,
     /// When each place of a wave is free again, by the place of the runbook;
     /// `None` where that is not known.
     waves: HashMap<usize, Vec<Option<Dur>>>,
@@ -32,9 +36,18 @@ pub(crate) struct Judge<'j, 'a> {
 
 impl<'j, 'a> Judge<'j, 'a> {
     fn new(bench: &'j Bench<'j, 'a>, lost: Rc<Lost>, memo: &'j mut Memo) -> Self {
-        let found = vec![None; bench.facts.len()];
+        let mut found = std::mem::take(&mut memo.verdicts);
+        found.resize(bench.facts.len(), None);
         let (as_well, waves) = (HashMap::default(), HashMap::default());
-        Self { bench, lost, memo, found, as_well, waves, well: None }
+        Self { bench, lost, memo, found, settled: Vec::new(), as_well, waves, well: None }
+    }
+
+    /// Gives back what the next one may use.
+    fn end(mut self) {
+        for n in self.settled {
+            self.found[n] = None;
+        }
+        self.memo.verdicts = self.found;
     }
 
     /// Finds the verdict of one workload, its hard dependencies included.
@@ -42,6 +55,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         if self.found[n].is_some() {
             return;
         }
+        self.settled.push(n);
         let facts = &self.bench.facts[n];
         let mut judged = self.alone(facts);
         let mut hard = facts.workload.depends_on.iter().filter(|d| d.kind == DependencyKind::Hard).peekable();
@@ -118,7 +132,8 @@ impl<'j, 'a> Judge<'j, 'a> {
             return self.recovered(facts, &lost);
         }
         let estate = self.bench.cx.estate;
-        let as_well = self.as_well.entry(&facts.serving);
+        let key = facts.serving.iter().map(RegionId::address).collect();
+        let as_well = self.as_well.entry(key);
         let as_well = as_well.or_insert_with(|| Rc::new(lost.and(estate, &facts.serving))).clone();
         let as_well = self.recovered(facts, &as_well);
         let exposed = as_well.verdict >= Verdict::Unknown;
@@ -256,16 +271,18 @@ pub(crate) fn all_at_home<'a>(
     regions: &[RegionView],
     memo: &mut Memo,
 ) -> Vec<(Arc<Judged>, Vec<Side>)> {
-    let mut homes: HashMap<Option<&RegionId>, Vec<usize>> = HashMap::default();
+    // By the address of the region.
+    let mut homes: HashMap<Option<usize>, (Option<&RegionId>, Vec<usize>)> = HashMap::default();
     for n in &cx.ground.order {
         let serving = &facts[*n].serving;
-        serving.iter().for_each(|r| homes.entry(Some(r)).or_default().push(*n));
-        if serving.is_empty() {
-            homes.entry(None).or_default().push(*n);
+        let nowhere = serving.is_empty().then_some(None);
+        for region in serving.iter().map(Some).chain(nowhere) {
+            let of = homes.entry(region.map(RegionId::address)).or_insert((region, Vec::new()));
+            of.1.push(*n);
         }
     }
     let mut all: Vec<Option<(Arc<Judged>, Vec<Side>)>> = facts.iter().map(|_| None).collect();
-    for (region, of) in homes {
+    for (region, of) in homes.into_values() {
         let lost = Rc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
         under(cx, facts, regions, (lost, memo), &of, |n, judged| {
             let side = region.map(|r| Side { region: r.clone(), loss: judged.loss });
@@ -320,11 +337,13 @@ fn under<'a>(
         let mut judge = Judge::new(&bench, lost.clone(), memo);
         workloads.iter().for_each(|n| judge.settle(*n));
         loads = self::loads(&bench, &judge);
+        judge.end();
     }
     let bench = Bench { cx, facts, regions, loads: &loads };
     let mut judge = Judge::new(&bench, lost, memo);
     workloads.iter().for_each(|n| judge.settle(*n));
     workloads.iter().for_each(|n| each(*n, judge.found[*n].take().unwrap_or_default()));
+    judge.end();
 }
 
 /// Bytes that would be restored from each store.

@@ -20,6 +20,9 @@ pub(crate) struct Memo {
     /// alive here or by who asks.
     differs: HashMap<(usize, usize), Vec<u64>>,
     kept: Vec<Rc<Lost>>,
+    /// Verdicts under the loss that is judged, by the place of the workload: all
+    /// `None` in between, so that nobody has to make it anew.
+    pub verdicts: Vec<Option<Arc<Judged>>>,
 }
 
 struct Found {
