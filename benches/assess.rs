@@ -90,7 +90,8 @@ fn world() -> (Assessor, Observations) {
     }))
     .expect("the estate of the benchmark");
     let seen = observations(&estate);
-    (Assessor::new(Arc::new(estate)), seen)
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    (Assessor::new(Arc::new(estate)).with_threads(threads), seen)
 }
 
 fn observations(estate: &Estate) -> Observations {

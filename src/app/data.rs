@@ -8,6 +8,8 @@ use super::{App, Effect, LogLine, Msg, Paint, Screen, Trust, trend};
 
 /// Lines of the log that are kept.
 const LOG: usize = 500;
+/// The most that share the work of an assessment.
+const THREADS: usize = 4;
 
 pub fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
@@ -19,7 +21,8 @@ pub fn take(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Estate(estate) => {
             let known = |r: &RegionId| estate.region(r.as_str()).is_some();
             app.what_if.retain(known);
-            app.assessor = Some(Assessor::new(estate.clone()));
+            let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(THREADS));
+            app.assessor = Some(Assessor::new(estate.clone()).with_threads(threads));
             app.estate = Some(estate);
             changed(app, Paint::Now);
         }

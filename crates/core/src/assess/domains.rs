@@ -1,8 +1,8 @@
 //! Which things a scenario takes, and how: the closure over domains that share
 //! fate.
 
-use std::cell::{Cell, OnceCell};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap as HashMap;
 
@@ -76,9 +76,10 @@ pub(crate) struct Lost {
     /// By place.
     hits: Vec<Modes>,
     assets: HashMap<String, Modes>,
-    singles: OnceCell<Vec<(DomainKind, LossMode, Lost)>>,
-    /// What was asked since `forget`.
-    asked: Vec<Cell<u64>>,
+    singles: OnceLock<Vec<(DomainKind, LossMode, Lost)>>,
+    /// What was asked since `forget`. Atomic so that it may be shared; noted
+    /// whole only where one thread asks.
+    asked: Vec<AtomicU64>,
 }
 
 impl Lost {
@@ -108,8 +109,8 @@ impl Lost {
             selected,
             clean_before,
             hits: vec![Modes::NONE; places.things()],
-            singles: OnceCell::new(),
-            asked: (0..places.words()).map(|_| Cell::new(0)).collect(),
+            singles: OnceLock::new(),
+            asked: (0..places.words()).map(|_| AtomicU64::new(0)).collect(),
         };
         for account in &estate.accounts {
             let organisation = account.organisation.as_deref();
@@ -183,7 +184,7 @@ impl Lost {
 
     fn ask(&self, place: usize) {
         let word = &self.asked[place / 64];
-        word.set(word.get() | 1 << (place % 64));
+        word.store(word.load(Ordering::Relaxed) | 1 << (place % 64), Ordering::Relaxed);
     }
     /// By its place among all things; what is not declared is not hit.
     pub fn at(&self, place: Option<usize>) -> Modes {
@@ -275,11 +276,11 @@ impl Lost {
 
     /// Begins a new note of what is asked.
     pub fn forget(&self) {
-        self.asked.iter().for_each(|word| word.set(0));
+        self.asked.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     }
     /// What was asked since.
     pub fn asked(&self) -> impl Iterator<Item = u64> {
-        self.asked.iter().map(Cell::get)
+        self.asked.iter().map(|word| word.load(Ordering::Relaxed))
     }
 
     /// What two losses answer differently, as a set of places; of how much is

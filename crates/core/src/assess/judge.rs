@@ -1,7 +1,6 @@
 //! Verdicts: every candidate region is judged with the best source of each
 //! asset, and the best candidate speaks for the workload.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap as HashMap;
@@ -19,14 +18,14 @@ use crate::model::*;
 /// Judges workloads under one loss, each at most once.
 pub(crate) struct Judge<'j, 'a> {
     bench: &'j Bench<'j, 'a>,
-    lost: Rc<Lost>,
+    lost: Arc<Lost>,
     memo: &'j mut Memo,
     /// By the place of the workload.
     found: Vec<Option<Arc<Judged>>>,
     /// Which of these are there.
     settled: Vec<usize>,
     /// By the addresses of the regions that are gone as well.
-    as_well: HashMap<SmallVec<[usize; 2]>, Rc<Lost>>,
+    as_well: HashMap<SmallVec<[usize; 2]>, Arc<Lost>>,
     /// When each place of a wave is free again, by the place of the runbook;
     /// `None` where that is not known.
     waves: HashMap<usize, Vec<Option<Dur>>>,
@@ -35,7 +34,7 @@ pub(crate) struct Judge<'j, 'a> {
 }
 
 impl<'j, 'a> Judge<'j, 'a> {
-    fn new(bench: &'j Bench<'j, 'a>, lost: Rc<Lost>, memo: &'j mut Memo) -> Self {
+    fn new(bench: &'j Bench<'j, 'a>, lost: Arc<Lost>, memo: &'j mut Memo) -> Self {
         let mut found = std::mem::take(&mut memo.verdicts);
         found.resize(bench.facts.len(), None);
         let (as_well, waves) = (HashMap::default(), HashMap::default());
@@ -134,7 +133,7 @@ impl<'j, 'a> Judge<'j, 'a> {
         let estate = self.bench.cx.estate;
         let key = facts.serving.iter().map(RegionId::address).collect();
         let as_well = self.as_well.entry(key);
-        let as_well = as_well.or_insert_with(|| Rc::new(lost.and(estate, &facts.serving))).clone();
+        let as_well = as_well.or_insert_with(|| Arc::new(lost.and(estate, &facts.serving))).clone();
         let as_well = self.recovered(facts, &as_well);
         let exposed = as_well.verdict >= Verdict::Unknown;
         let basis = facts.rto_estimate.1;
@@ -166,7 +165,7 @@ impl<'j, 'a> Judge<'j, 'a> {
     }
 
     /// As it was found before, where that holds.
-    fn recovered(&mut self, facts: &'j Facts<'a>, lost: &Rc<Lost>) -> Arc<Judged> {
+    fn recovered(&mut self, facts: &'j Facts<'a>, lost: &Arc<Lost>) -> Arc<Judged> {
         let loads = !self.bench.loads.is_empty();
         if let Some(judged) = self.memo.get(facts.place, lost, loads) {
             return judged;
@@ -281,10 +280,23 @@ pub(crate) fn all_at_home<'a>(
             of.1.push(*n);
         }
     }
+    // Those that are lost together stay together.
+    let each = homes.values().flat_map(|(region, of)| of.iter().map(|n| (*region, *n)));
+    let each: Vec<_> = each.collect();
+    let parts = cx.threads.each(each, |_, part| {
+        let (mut memo, mut found) = (Memo::default(), Vec::with_capacity(part.len()));
+        for of in part.chunk_by(|(a, _), (b, _)| a == b) {
+            let region = of[0].0;
+            let lost = Arc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
+            let of: Vec<usize> = of.iter().map(|(_, n)| *n).collect();
+            under(cx, facts, regions, (lost, &mut memo), &of, |n, judged| found.push((region, n, judged)));
+        }
+        (memo, found)
+    });
     let mut all: Vec<Option<(Arc<Judged>, Vec<Side>)>> = facts.iter().map(|_| None).collect();
-    for (region, of) in homes.into_values() {
-        let lost = Rc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
-        under(cx, facts, regions, (lost, memo), &of, |n, judged| {
+    for (part, found) in parts {
+        memo.absorb(part);
+        for (region, n, judged) in found {
             let side = region.map(|r| Side { region: r.clone(), loss: judged.loss });
             match &mut all[n] {
                 // Of one home the loss stands in the verdict.
@@ -299,7 +311,7 @@ pub(crate) fn all_at_home<'a>(
                     }
                 }
             }
-        });
+        }
     }
     let one = |of: Option<(Arc<Judged>, Vec<Side>)>| {
         let (judged, mut sides) = of.unwrap_or_default();
@@ -326,7 +338,7 @@ fn under<'a>(
     cx: &Cx<'a>,
     facts: &[Facts<'a>],
     regions: &[RegionView],
-    (lost, memo): (Rc<Lost>, &mut Memo),
+    (lost, memo): (Arc<Lost>, &mut Memo),
     workloads: &[usize],
     mut each: impl FnMut(usize, Arc<Judged>),
 ) {

@@ -37,15 +37,15 @@ mod region;
 mod rto;
 mod simulate;
 mod sources;
+mod threads;
 mod view;
 mod workload;
 
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 pub use assumption::Assumption;
 pub use compare::{Comparison, LossOf, LossRow, compare, single_losses};
@@ -66,6 +66,7 @@ use ground::Ground;
 use index::Index;
 use memo::Memo;
 use places::Places;
+use threads::Threads;
 
 /// Everything an assessment reads, and the instants at which it will change.
 pub(crate) struct Cx<'a> {
@@ -77,9 +78,10 @@ pub(crate) struct Cx<'a> {
     pub now_ms: Millis,
     pub scenario: &'a Scenario,
     /// What the scenario takes.
-    pub lost: Rc<Lost>,
+    pub lost: Arc<Lost>,
     /// In how many milliseconds the answer next changes by itself.
-    next: Cell<i64>,
+    next: AtomicI64,
+    threads: &'a Threads,
 }
 
 impl<'a> Cx<'a> {
@@ -89,11 +91,23 @@ impl<'a> Cx<'a> {
         observations: &'a Observations,
         now: Time,
         scenario: &'a Scenario,
+        threads: &'a Threads,
     ) -> Self {
-        let lost = Rc::new(Lost::of(estate, &ground.places, scenario));
+        let lost = Arc::new(Lost::of(estate, &ground.places, scenario));
         let seen = Index::of(observations, estate, ground);
         let now_ms = now.timestamp_millis();
-        Self { estate, ground, observations, seen, now, now_ms, scenario, lost, next: Cell::new(i64::MAX) }
+        Self {
+            estate,
+            ground,
+            observations,
+            seen,
+            now,
+            now_ms,
+            scenario,
+            lost,
+            next: AtomicI64::new(i64::MAX),
+            threads,
+        }
     }
 
     pub fn region(&self, id: &RegionId) -> Option<&'a Region> {
@@ -103,10 +117,11 @@ impl<'a> Cx<'a> {
     /// Notes that the answer changes by itself after so long; what is past has.
     pub fn changes_in(&self, left: Dur) {
         let left = left.as_millis();
-        if left > 0 && left < self.next.get() {
-            self.next.set(left);
+        if left > 0 && left < self.next.load(Ordering::Relaxed) {
+            self.next.fetch_min(left, Ordering::Relaxed);
         }
     }
+
     /// Notes that the answer changes by itself once an instant is past; it does not
     /// where that is the most that a number holds.
     pub fn changes_after(&self, until: Millis) {
@@ -116,7 +131,7 @@ impl<'a> Cx<'a> {
     }
 
     fn next_change(&self) -> Option<Time> {
-        let left = self.next.get();
+        let left = self.next.load(Ordering::Relaxed);
         (left < i64::MAX).then(|| self.now + Dur::millis(left))
     }
 
@@ -138,7 +153,10 @@ impl<'a> Cx<'a> {
     }
 
     fn facts(&self) -> Vec<workload::Facts<'a>> {
-        (0..self.estate.workloads.len()).map(|n| workload::facts(self, n)).collect()
+        let all = (0..self.estate.workloads.len()).collect();
+        let facts =
+            |_, part: Vec<usize>| part.into_iter().map(|n| workload::facts(self, n)).collect::<Vec<_>>();
+        threads::joined(self.threads.each(all, facts))
     }
     fn regions(&self, lost: &Lost) -> Vec<RegionView> {
         (0..self.estate.regions.len()).map(|n| region::view(self, n, lost)).collect()
@@ -150,17 +168,23 @@ impl<'a> Cx<'a> {
 pub struct Assessor {
     estate: Arc<Estate>,
     ground: Ground,
+    threads: Threads,
 }
 
 impl Assessor {
     pub fn new(estate: Arc<Estate>) -> Self {
-        Self { ground: Ground::of(&estate), estate }
+        Self { ground: Ground::of(&estate), estate, threads: Threads::new(1) }
+    }
+    /// Lets as many threads share the work, where there is much: a person waits
+    /// for the answer.
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads: Threads::new(threads), ..self }
     }
     pub fn estate(&self) -> &Arc<Estate> {
         &self.estate
     }
     fn cx<'a>(&'a self, seen: &'a Observations, now: Time, scenario: &'a Scenario) -> Cx<'a> {
-        Cx::new(&self.estate, &self.ground, seen, now, scenario)
+        Cx::new(&self.estate, &self.ground, seen, now, scenario, &self.threads)
     }
     fn places(&self) -> &Arc<Places> {
         &self.ground.places
@@ -188,7 +212,7 @@ impl Assessor {
                 memo = Memo::default();
             }
             cx.scenario = scenario;
-            cx.lost = Rc::new(Lost::of(&self.estate, self.places(), scenario));
+            cx.lost = Arc::new(Lost::of(&self.estate, self.places(), scenario));
             all.push(judge::all_under(&cx, &facts, &regions, &mut memo));
         }
         all
@@ -203,13 +227,13 @@ impl std::fmt::Debug for Assessor {
 
 /// As `Assessor::assess`, for an estate that is judged once.
 pub fn assess(estate: &Estate, seen: &Observations, now: Time, scenario: &Scenario) -> Assessment {
-    whole(&Cx::new(estate, &Ground::of(estate), seen, now, scenario))
+    whole(&Cx::new(estate, &Ground::of(estate), seen, now, scenario, &Threads::new(1)))
 }
 
 fn whole(cx: &Cx) -> Assessment {
     let lost = cx.lost.clone();
     let regions = cx.regions(&lost);
-    let mut facts = cx.facts();
+    let facts = cx.facts();
     let mut memo = Memo::default();
     let at_home = judge::all_at_home(cx, &facts, &regions, &mut memo);
     let under = (!cx.scenario.is_empty()).then(|| judge::all_under(cx, &facts, &regions, &mut memo));
@@ -219,20 +243,33 @@ fn whole(cx: &Cx) -> Assessment {
     });
 
     let mut findings = posture::findings(cx);
-    let mut workloads = Vec::with_capacity(facts.len());
-    let mut order = Vec::with_capacity(facts.len());
+    let mut facts = facts;
     let mut under = under.map(Vec::into_iter);
-    for (n, (fact, home)) in facts.iter_mut().zip(at_home).enumerate() {
-        let verdict = under.as_mut().and_then(Iterator::next);
-        // Views are large: each is written once, and its place is sorted.
-        let view = Box::new(workload::view(cx, fact, home, verdict, &lost, &mut findings));
-        let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
-        // Worst state first, then by tier, then worst verdict, then by id: in
-        // one number, for a thousand are sorted in each assessment.
-        let tier = u64::from(view.tier.unwrap_or(u8::MAX));
-        let bad = [u8::MAX - view.state as u8, u8::MAX - verdict as u8].map(u64::from);
-        order.push((bad[0] << 56 | tier << 48 | bad[1] << 40 | fact.rank as u64, n));
-        workloads.push(Some(view));
+    let under = std::iter::from_fn(|| Some(under.as_mut().and_then(Iterator::next)));
+    let each: Vec<_> = facts.iter_mut().zip(at_home).zip(under).collect();
+    let parts = cx.threads.each(each, |_, part| {
+        let mut findings = Vec::new();
+        let mut views = Vec::with_capacity(part.len());
+        for ((fact, home), verdict) in part {
+            // Views are large: each is written once, and its place is sorted.
+            let view = Box::new(workload::view(cx, fact, home, verdict, &lost, &mut findings));
+            views.push((fact.rank, view));
+        }
+        (views, findings)
+    });
+    let mut workloads = Vec::with_capacity(cx.estate.workloads.len());
+    let mut order = Vec::with_capacity(cx.estate.workloads.len());
+    for (views, found) in parts {
+        findings.extend(found);
+        for (by_id, view) in views {
+            let verdict = view.verdict.as_ref().unwrap_or(&view.if_home_lost).verdict;
+            // Worst state first, then by tier, then worst verdict, then by id: in
+            // one number, for a thousand are sorted in each assessment.
+            let tier = u64::from(view.tier.unwrap_or(u8::MAX));
+            let bad = [u8::MAX - view.state as u8, u8::MAX - verdict as u8].map(u64::from);
+            order.push((bad[0] << 56 | tier << 48 | bad[1] << 40 | by_id as u64, workloads.len()));
+            workloads.push(Some(view));
+        }
     }
     order.sort_unstable();
     let mut worst_first = Vec::with_capacity(order.len());
