@@ -36,7 +36,7 @@ pub use keys::unavailable;
 pub use label::{age_label, instant, next_age_change};
 pub use layer::{Layer, PaletteItem, Pick, help_lines, palette_items};
 pub use msg::{Declaration, Effect, Hit, Mouse, Msg, Trust};
-pub use rows::{LogLine, Row, concerned, copies, finding, log_lines, without_runbook};
+pub use rows::{LogLine, Row, concerned, copies, finding, is_hit, log_lines, without_runbook};
 pub use state::{App, AppOptions, Extra, Notice, Paint, Screen};
 pub use template::{Piece, filled, likely, of_run, pieces};
 pub use trend::{Remembered, STALE_AFTER};

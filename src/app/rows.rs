@@ -1,7 +1,9 @@
 //! The lines of each screen's list, by name and by place in their source.
 
+use std::collections::HashMap;
+
 use lifeboat_core::{
-    assess::{Accepted, Covered, DependsOn, Finding, WorkloadView},
+    assess::{Accepted, Assessment, Covered, DependsOn, Finding, Verdict, WorkloadView},
     model::*,
 };
 
@@ -239,37 +241,53 @@ pub fn without_runbook(app: &App) -> Vec<WorkloadId> {
 /// did and serve from elsewhere now, in the order in which they can come back.
 pub fn concerned(app: &App) -> (Vec<&WorkloadView>, Vec<&WorkloadView>) {
     let (Some(real), Some(incident)) = (&app.real, &app.incident) else { return Default::default() };
-    let lost = |w: &WorkloadView| {
-        w.home.as_ref().is_some_and(|r| incident.scenario.lost.contains_key(&Selector::region(r)))
-    };
+    let lost = |w: &WorkloadView| is_hit(real, &incident.scenario, w);
     let predicted = |w: &WorkloadView| incident.predictions.iter().any(|p| p.workload == w.id);
     let all = real.workloads.iter().map(|w| &**w).filter(|w| lost(w) || predicted(w));
     let all: Vec<&WorkloadView> = all.collect();
     let urgent = urgencies(app, &all);
-    let wave = |id: &WorkloadId| {
-        let turn = real.recovery.iter().flat_map(|r| &r.order).find(|o| o.workload == *id);
-        turn.map_or(0, |o| o.wave)
-    };
+    let turns = real.recovery.iter().flat_map(|r| &r.order);
+    let waves: HashMap<&WorkloadId, _> = turns.map(|o| (&o.workload, o.wave)).collect();
+    let wave = |id: &WorkloadId| waves.get(id).copied().unwrap_or_default();
     let mut all: Vec<_> = all.into_iter().zip(urgent).collect();
     all.sort_by_key(|(w, urgent)| (*urgent, wave(&w.id), w.id.clone()));
     all.into_iter().map(|(w, _)| w).partition(|w| lost(w))
 }
 
+/// Whether a workload serves from what a scenario takes: from a region that goes
+/// with it, by whatever name it was declared; or it needs what lies in none.
+pub fn is_hit(real: &Assessment, scenario: &Scenario, w: &WorkloadView) -> bool {
+    let region = |r: &RegionId| {
+        let taken = real.regions.iter().any(|view| view.id == *r && view.lost);
+        taken || scenario.lost.contains_key(&Selector::region(r))
+    };
+    let elsewhere = |kind: DomainKind| {
+        matches!(kind, DomainKind::Account | DomainKind::Organisation | DomainKind::Store | DomainKind::Asset)
+    };
+    let judged = || w.verdict.as_ref().is_some_and(|j| j.verdict >= Verdict::Recoverable);
+    w.home.as_ref().is_some_and(region) || (scenario.lost.keys().any(|s| elsewhere(s.kind)) && judged())
+}
+
 /// The tier of each, or of the most urgent that stands on it.
 fn urgencies(app: &App, all: &[&WorkloadView]) -> Vec<u8> {
     let mut urgent: Vec<u8> = all.iter().map(|w| w.tier.unwrap_or(u8::MAX)).collect();
+    let places: HashMap<&WorkloadId, usize> = all.iter().enumerate().map(|(n, w)| (&w.id, n)).collect();
     let hard = |w: &WorkloadView| -> Vec<usize> {
         let declared = app.estate.as_ref().and_then(|e| e.workload(w.id.as_str()));
         let on = declared.into_iter().flat_map(|w| &w.depends_on).filter(|d| d.kind == DependencyKind::Hard);
-        on.filter_map(|d| all.iter().position(|w| w.id == d.id)).collect()
+        on.filter_map(|d| places.get(&d.id).copied()).collect()
     };
     let on: Vec<Vec<usize>> = all.iter().map(|w| hard(w)).collect();
     // Each round carries it one further down; a cycle cannot keep this going.
     for _ in 0..all.len() {
+        let before = urgent.clone();
         for (n, on) in on.iter().enumerate() {
             for d in on {
                 urgent[*d] = urgent[*d].min(urgent[n]);
             }
+        }
+        if urgent == before {
+            break;
         }
     }
     urgent

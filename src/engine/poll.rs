@@ -174,7 +174,9 @@ fn record(seen: &mut Observations, found: Found, at: Time) -> bool {
     }
     fn is_news(before: &Observed<ProbeReading>, now: &Result<ProbeReading, Problem>) -> bool {
         let said = |r: &ProbeReading| (r.holds, r.value, r.text.clone(), r.as_of);
-        match (before.last().filter(|_| before.failures() == 0), now) {
+        // Of what is asked more often than ages are published, each age counts.
+        let slow = before.failures() == 0 && before.every().to_std() >= PUBLISH_AGES;
+        match (before.last().filter(|_| slow), now) {
             (Some(before), Ok(now)) => said(&before.value) != said(now),
             _ => true,
         }

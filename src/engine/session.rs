@@ -351,6 +351,8 @@ impl Actor {
     }
 
     async fn acknowledge(&self, wanted: &Acknowledging) {
+        let why = self.live.secrets().redactor().text(&wanted.why);
+        let wanted = &Acknowledging { why, ..wanted.clone() };
         let said = match self.setting.acknowledged(&self.recorder.learned(), wanted) {
             Ok(said) => said,
             Err(problem) => return self.tell(Event::Problem(problem)).await,

@@ -53,12 +53,19 @@ pub fn audit(run: &Run, records: &[Record], line: impl Fn(&Record) -> Line) -> A
     for record in records {
         match &record.event {
             Entry::Known(Event::RunStarted(start)) => part.trusted.clone_from(&start.trust),
-            Entry::Known(Event::TakenUp { version, .. }) if !part.versions.contains(version) => {
-                part.versions.push(clean_line(version));
+            Entry::Known(Event::TakenUp { version, .. }) => {
+                let version = clean_line(version);
+                if !part.versions.contains(&version) {
+                    part.versions.push(version);
+                }
             }
             Entry::Known(Event::Operator { verb, .. }) => {
                 part.decisions.push(line(record));
-                if let Some(before) = before.filter(|_| answers(verb)) {
+                // What answers nothing ends no waiting.
+                if !answers(verb) {
+                    continue;
+                }
+                if let Some(before) = before {
                     part.waited_s = part.waited_s + Dur::between(before, record.at).at_least_zero();
                 }
             }
@@ -106,7 +113,10 @@ fn parts(run: &Run) -> Vec<Part> {
         ("until it was detected", incident.and_then(|i| i.detected_at)),
         ("until it was declared", incident.map(|i| i.declared_at)),
         ("until the run began", Some(run.started_at)),
-        ("until its goal held", run.stable_at.or(run.ended_at)),
+        match run.stable_at {
+            Some(at) => ("until its goal held", Some(at)),
+            None => ("until it ended", run.ended_at),
+        },
     ];
     let mut from = incident.map_or(run.started_at, |i| i.impact_began);
     let mut all = Vec::new();

@@ -104,10 +104,10 @@ fn pairs(all: &[(&str, String)]) -> String {
 
 fn facts(report: &RunReport) -> String {
     let open = || "still open".to_owned();
-    let met = match (report.rta_s, report.rto_target_s) {
-        (Some(rta), Some(target)) if rta <= target => " <span class=\"good\">met</span>",
-        (Some(_), Some(_)) => " <span class=\"bad\">missed</span>",
-        _ => "",
+    let met = match report.met() {
+        Some(true) => " <span class=\"good\">met</span>",
+        Some(false) => " <span class=\"bad\">missed</span>",
+        None => "",
     };
     let mut all = vec![
         ("started", format!("{} by {}", text(&report.started_at), text(report.by.as_str()))),
@@ -425,6 +425,10 @@ mod tests {
             page.contains("<strong>3m 20s</strong>") || page.contains("<strong>3m20s</strong>"),
             "{page}"
         );
-        assert!(page.contains("met</span>"));
+        assert!(!page.contains("met</span>"), "it is not over yet");
+        let over = RunReport { state: "completed", ..report() };
+        assert!(html(&over).contains("met</span>"));
+        let gone = RunReport { state: "cancelled", ..report() };
+        assert!(!html(&gone).contains("met</span>"), "it recovered nothing");
     }
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use lifeboat_core::assess::Verdict;
 use lifeboat_core::model::*;
 use lifeboat_core::record::{Entry, Event, Record};
-use lifeboat_core::run::{Gate, GuardAnswer, Incident, Prediction, Run, StepRun, Verb, interlock};
+use lifeboat_core::run::{
+    Gate, GuardAnswer, Incident, Mode, Prediction, Run, RunState, StepRun, Verb, interlock,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,6 +41,17 @@ pub struct RunReport {
     pub audit: AuditPart,
     pub timeline: Vec<Line>,
     pub journal: JournalPart,
+}
+
+impl RunReport {
+    /// Whether the RTO was met; `None` where nothing says, for there is none, or what
+    /// ran recovered nothing and is not over it yet.
+    pub fn met(&self) -> Option<bool> {
+        let (rta, rto) = self.rta_s.zip(self.rto_target_s).filter(|_| self.mode == Mode::Live.as_str())?;
+        let states = [RunState::Completed, RunState::CompletedWithExceptions];
+        let recovered = states.iter().any(|state| state.as_str() == self.state);
+        (rta > rto || recovered).then_some(rta <= rto)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -318,10 +331,10 @@ pub fn markdown(report: &RunReport) -> String {
     let or_open = |at: &Option<String>| at.clone().unwrap_or_else(|| "still open".to_owned());
     out +=
         &format!("- Started {} by {}, ended {}\n", report.started_at, report.by, or_open(&report.ended_at));
-    let met = match (report.rta_s, report.rto_target_s) {
-        (Some(rta), Some(target)) if rta <= target => " (met)",
-        (Some(_), Some(_)) => " (**MISSED**)",
-        _ => "",
+    let met = match report.met() {
+        Some(true) => " (met)",
+        Some(false) => " (**MISSED**)",
+        None => "",
     };
     let dur = |d: Option<Dur>| d.map_or_else(|| "unknown".to_owned(), |d| d.to_string());
     out += &format!(

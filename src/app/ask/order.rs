@@ -125,7 +125,8 @@ fn details(view: &RunView, order: &Order) -> Vec<String> {
     match order {
         Order::RollBack => {
             // What only looked has nothing to take back.
-            let acted = |s: &&lifeboat_core::run::StepRun| !s.attempts.is_empty() || s.plan.undo.is_some();
+            let looks = |kind: &str| matches!(kind, "wait" | "check" | "decide" | "approve");
+            let acted = |s: &&lifeboat_core::run::StepRun| !looks(&s.plan.kind) || s.plan.undo.is_some();
             let back = run.steps.iter().rev().filter(|s| s.status == StepStatus::Succeeded).filter(acted);
             let line = |s: &lifeboat_core::run::StepRun| match &s.plan.undo {
                 Some(undo) => format!("{}: {}", s.plan.id, clean_line(&undo.join(" "))),

@@ -9,7 +9,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Span};
 
 use super::{moment, sides, top};
 use crate::{
-    app::{Action, App, Row, concerned, evidence, fails_at_home, without_runbook},
+    app::{Action, App, Row, concerned, evidence, fails_at_home, is_hit, without_runbook},
     ui::{
         Cx, Role, bar,
         flow::Flow,
@@ -26,9 +26,8 @@ pub fn draw(cx: &Cx<'_>, buf: &mut Buffer, area: Rect) {
 
 /// Workloads that serve from what is lost.
 fn hit<'a>(app: &'a App, scenario: &'a Scenario) -> impl Iterator<Item = &'a WorkloadView> {
-    let lost = |r: &RegionId| scenario.lost.contains_key(&Selector::region(r));
-    let all = app.real.iter().flat_map(|a| &a.workloads).map(|w| &**w);
-    all.filter(move |w| w.home.as_ref().is_some_and(lost))
+    let all = app.real.iter().flat_map(|real| real.workloads.iter().map(move |w| (real, &**w)));
+    all.filter(move |(real, w)| is_hit(real, scenario, w)).map(|(_, w)| w)
 }
 
 fn per_hour<'a>(app: &App, workloads: impl Iterator<Item = &'a WorkloadView>) -> f64 {
@@ -123,10 +122,9 @@ fn declared(cx: &Cx<'_>, buf: &mut Buffer, area: Rect, incident: &Incident) {
 
 /// Whether a workload that served from what is lost serves from elsewhere now.
 fn moved(app: &App, incident: &Incident) -> bool {
-    let lost = |r: &RegionId| incident.scenario.lost.contains_key(&Selector::region(r));
     let predicted = |w: &WorkloadView| incident.predictions.iter().any(|p| p.workload == w.id);
-    let all = app.real.iter().flat_map(|a| &a.workloads).map(|w| &**w);
-    all.filter(|w| predicted(w)).any(|w| w.home.as_ref().is_some_and(|home| !lost(home)))
+    let Some(real) = &app.real else { return false };
+    real.workloads.iter().any(|w| predicted(w) && w.home.is_some() && !is_hit(real, &incident.scenario, w))
 }
 
 /// Whether a way home stands among what may be done next.

@@ -136,10 +136,16 @@ fn back(row: &LossRow) -> String {
         [_, _, ..] => format!("{} workloads never come back", lost.len()),
     };
     let who = if lost.is_empty() { "all back" } else { "the others" };
-    let decides = row.dominates.as_ref().map_or_else(String::new, |last| format!("; {last} decides that"));
-    match (row.critical_path, never.is_empty()) {
-        // Nothing has to come back at once.
-        (Some(_), true) if row.worst < Verdict::Recoverable => String::new(),
+    // What never comes back decides nothing, and what nobody knows promises nothing.
+    let returns = |w: &&LossOf| matches!(w.verdict, Verdict::Recoverable | Verdict::Breach);
+    let sure = row.workloads.iter().all(|w| w.verdict != Verdict::Unknown);
+    let back: Vec<_> = row.workloads.iter().filter(returns).filter(|_| sure).collect();
+    let last = back.iter().filter_map(|w| w.rto).max();
+    let path = last.filter(|_| back.iter().all(|w| w.rto.is_some()));
+    let dominates = row.dominates.as_ref().filter(|id| back.iter().any(|w| w.workload == **id));
+    let dominates = dominates.or_else(|| back.iter().find(|w| w.rto == last).map(|w| &w.workload));
+    let decides = dominates.map_or_else(String::new, |last| format!("; {last} decides that"));
+    match (path, never.is_empty()) {
         (Some(path), true) => format!("{who} in {path}{decides}"),
         (Some(path), false) => format!("{never}, {who} in {path}{decides}"),
         (None, true) => String::new(),
@@ -155,8 +161,11 @@ fn words(one: &LossOf) -> String {
         _ => String::new(),
     };
     // Nothing speaks against what can be recovered within its objectives.
-    let why = one.reasons.first().filter(|why| why.gives() > Verdict::Recoverable);
-    let why = match (why, one.verdict) {
+    let exposed = one.verdict == Verdict::Exposed;
+    let speaks =
+        |why: &&Reason| why.gives() > Verdict::Recoverable || (exposed && why.gives() == one.verdict);
+    let why = match (one.reasons.first().filter(speaks), one.verdict) {
+        (Some(why @ Reason::DependencyLost { .. }), Verdict::Exposed) => format!(": {}", because(why)),
         (Some(why), Verdict::Exposed) => {
             format!(" runs on; should what serves it now be lost as well: {}", because(why))
         }

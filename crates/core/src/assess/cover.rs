@@ -266,6 +266,8 @@ fn each_by_itself(estate: &Estate) -> Estate {
     let mut estate = estate.clone();
     for workload in &mut estate.workloads {
         workload.depends_on.clear();
+        // What an objective asks changes no fate.
+        workload.objectives.clear();
         workload.assets.iter_mut().for_each(|asset| asset.required = true);
     }
     estate

@@ -280,19 +280,23 @@ pub(crate) fn all_at_home<'a>(
             of.1.push(*n);
         }
     }
-    // Those that are lost together stay together.
-    let each = homes.values().flat_map(|(region, of)| of.iter().map(|n| (*region, *n)));
-    let each: Vec<_> = each.collect();
-    let parts = cx.threads.each(each, |_, part| {
-        let (mut memo, mut found) = (Memo::default(), Vec::with_capacity(part.len()));
-        for of in part.chunk_by(|(a, _), (b, _)| a == b) {
-            let region = of[0].0;
-            let lost = Arc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
-            let of: Vec<usize> = of.iter().map(|(_, n)| *n).collect();
-            under(cx, facts, regions, (lost, &mut memo), &of, |n, judged| found.push((region, n, judged)));
-        }
-        (memo, found)
-    });
+    // Those that are lost together stay together: they share waves and what their
+    // stores can read.
+    let mut homes: Vec<_> = homes.into_values().collect();
+    homes.sort_by_key(|(region, _)| *region);
+    let parts = cx.threads.weighed(
+        homes,
+        |(_, of)| of.len(),
+        |_, part| {
+            let (mut memo, mut found) = (Memo::default(), Vec::new());
+            for (region, of) in part {
+                let lost = Arc::new(Lost::of(cx.estate, &cx.ground.places, &Scenario::gone(region)));
+                let with = (lost, &mut memo);
+                under(cx, facts, regions, with, &of, |n, judged| found.push((region, n, judged)));
+            }
+            (memo, found)
+        },
+    );
     let mut all: Vec<Option<(Arc<Judged>, Vec<Side>)>> = facts.iter().map(|_| None).collect();
     for (part, found) in parts {
         memo.absorb(part);

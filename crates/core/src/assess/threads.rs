@@ -28,26 +28,41 @@ impl Threads {
 
     /// Hands `items` out in parts, each with the place of its first, and gives
     /// what came of them in their order. A panic in a part is one of the whole.
-    pub fn each<T: Send, R: Send>(
+    pub fn each<T: Send, R: Send>(&self, items: Vec<T>, work: impl Fn(usize, Vec<T>) -> R + Sync) -> Vec<R> {
+        self.weighed(items, |_| 1, work)
+    }
+
+    /// The same, of items that are more work than others.
+    pub fn weighed<T: Send, R: Send>(
         &self,
         mut items: Vec<T>,
+        weigh: impl Fn(&T) -> usize,
         work: impl Fn(usize, Vec<T>) -> R + Sync,
     ) -> Vec<R> {
-        let parts = self.many.min(items.len() / WORTH).max(1);
+        let whole: usize = items.iter().map(&weigh).sum();
+        let parts = self.many.min(whole / WORTH).max(1);
         let Some(others) = (parts > 1).then(|| self.others()).flatten() else {
             return vec![work(0, items)];
         };
-        let size = items.len().div_ceil(parts);
-        let mut done: Vec<Option<R>> = (0..parts).map(|_| None).collect();
+        let size = whole.div_ceil(parts);
+        // Where each part begins: with the item that is past what the ones before take.
+        let mut begins = Vec::with_capacity(parts);
+        let mut before = 0;
+        for (n, item) in items.iter().enumerate() {
+            if before >= begins.len() * size {
+                begins.push(n);
+            }
+            before += weigh(item);
+        }
+        let mut done: Vec<Option<R>> = begins.iter().map(|_| None).collect();
         others.in_place_scope(|scope| {
-            let mut slots = done.iter_mut().enumerate();
+            let mut slots = done.iter_mut().zip(begins);
             let own = slots.next();
-            for (part, slot) in slots.rev() {
-                let first = (part * size).min(items.len());
+            for (slot, first) in slots.rev() {
                 let (rest, work) = (items.split_off(first), &work);
                 scope.spawn(move |_| *slot = Some(work(first, rest)));
             }
-            if let Some((_, slot)) = own {
+            if let Some((slot, _)) = own {
                 *slot = Some(work(0, items));
             }
         });
@@ -76,6 +91,9 @@ mod tests {
                     part
                 });
                 assert_eq!(super::joined(all), (0..n).collect::<Vec<_>>());
+                let heavy = threads.weighed((0..n).collect(), |n| n % 7 * 50, |_, part| part);
+                assert!(heavy.len() <= threads.many.max(1));
+                assert_eq!(super::joined(heavy), (0..n).collect::<Vec<_>>());
             }
         }
     }

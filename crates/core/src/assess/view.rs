@@ -360,7 +360,7 @@ impl Judged {
     pub fn decided(&self) -> Option<&Reason> {
         let decides = |r: &&Reason| match self.verdict {
             // What one more loss would come to.
-            Verdict::Exposed => r.gives() >= Verdict::Unknown,
+            Verdict::Exposed => r.gives() == Verdict::Exposed || r.gives() >= Verdict::Unknown,
             verdict => verdict > Verdict::Recoverable && r.gives() == verdict,
         };
         self.told().first().copied().filter(decides)

@@ -102,11 +102,16 @@ static void point(const char *what, const char *said, size_t size) {
         const char *name = strrchr(folder, '/');
         if (name && book_of(folder, book)) snprintf(effect, sizeof effect, "%s%s", book, name);
     }
+    /* One at a time, for an effect may be several processes; the lock goes with who
+     * dies with it. */
+    int one = (int)syscall(SYS_openat, AT_FDCWD, notes, O_RDONLY | O_CLOEXEC);
+    while (one >= 0 && flock(one, LOCK_EX) != 0 && errno == EINTR) {}
     int before = *effect ? noted("point\t%s\t", effect) : MOST;
     if (before < MOST) {
         note("point\t%s\t%s", effect, what);
         if (here(before, said, size) && !noted("effect\t%s\t", effect)) act(what);
     }
+    if (one >= 0) syscall(SYS_close, one);
     inside = 0;
     errno = error;
 }
