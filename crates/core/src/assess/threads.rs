@@ -49,7 +49,7 @@ impl Threads {
         let mut begins = Vec::with_capacity(parts);
         let mut before = 0;
         for (n, item) in items.iter().enumerate() {
-            if before >= begins.len() * size {
+            if begins.len() < parts && before >= begins.len() * size {
                 begins.push(n);
             }
             before += weigh(item);
